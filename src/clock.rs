@@ -1,0 +1,36 @@
+//! The only place that reads the time. Everything else is told it.
+
+use crate::domain::at::At;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> At;
+}
+
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods)] // the one reader of the system's clock
+    fn now(&self) -> At {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        At(since.as_millis() as i64)
+    }
+}
+
+/// A clock that stands until it is moved: tests, and the demonstration's later chapters.
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub fn at(at: At) -> ManualClock {
+        ManualClock(AtomicI64::new(at.0))
+    }
+    pub fn set(&self, at: At) {
+        self.0.store(at.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> At {
+        At(self.0.load(Ordering::SeqCst))
+    }
+}

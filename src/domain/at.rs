@@ -1,0 +1,84 @@
+//! Instants and days. A decision gets its time as an argument; nothing here reads a clock.
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct At(pub i64);
+
+/// Days since 1970-01-01, for the date-only fields of App Store Connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Date(pub i32);
+
+/// A length of time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Span(pub i64);
+
+impl Span {
+    pub const ZERO: Span = Span(0);
+    pub const fn millis(n: i64) -> Span {
+        Span(n)
+    }
+    pub const fn seconds(n: i64) -> Span {
+        Span(n * 1_000)
+    }
+    pub const fn minutes(n: i64) -> Span {
+        Span::seconds(n * 60)
+    }
+    pub const fn hours(n: i64) -> Span {
+        Span::minutes(n * 60)
+    }
+    pub const fn days(n: i64) -> Span {
+        Span::hours(n * 24)
+    }
+}
+
+impl At {
+    pub const fn plus(self, span: Span) -> At {
+        At(self.0.saturating_add(span.0))
+    }
+    pub const fn minus(self, span: Span) -> At {
+        At(self.0.saturating_sub(span.0))
+    }
+    /// The absolute distance to another instant.
+    pub fn apart(self, other: At) -> Span {
+        Span(self.0.saturating_sub(other.0).saturating_abs())
+    }
+    pub fn date(self) -> Date {
+        Date(self.0.div_euclid(Span::days(1).0).clamp(i32::MIN.into(), i32::MAX.into()) as i32)
+    }
+}
+
+impl Date {
+    pub const fn plus_days(self, days: i32) -> Date {
+        Date(self.0.saturating_add(days))
+    }
+    /// Midnight UTC at the start of the day.
+    pub const fn start(self) -> At {
+        At(self.0 as i64 * Span::days(1).0)
+    }
+    /// Codes stop at midnight Pacific time on their expiration date. 07:00Z is that midnight in
+    /// summer and an hour before it in winter, so a code is never taken for longer than it lives.
+    pub const fn codes_stop(self) -> At {
+        self.start().plus(Span::hours(7))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_instants_agree() {
+        for (at, date) in [(0, 0), (86_399_999, 0), (86_400_000, 1), (-1, -1), (-86_400_001, -2)] {
+            assert_eq!(At(at).date(), Date(date), "{at}");
+        }
+        assert_eq!(Date(20_000).start().date(), Date(20_000));
+        assert_eq!(Date(1).codes_stop(), At(86_400_000 + 7 * 3_600_000));
+        assert_eq!(At(i64::MAX).plus(Span::days(1)), At(i64::MAX));
+        assert_eq!(At(5).apart(At(9)), At(9).apart(At(5)));
+    }
+}
