@@ -1,5 +1,10 @@
 //! referd, the referral daemon. ARCHITECTURE.md is the map.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod entropy;
+pub mod fake;
+pub mod ledger;
+pub mod outside;
+pub mod wire;

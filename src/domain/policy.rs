@@ -64,3 +64,21 @@ pub struct RewardRules {
     /// Whether sandbox completions are rewarded too (a tester's set-up).
     pub test_rewards: bool,
 }
+
+/// A campaign's rules with the version they were adopted as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    pub version: u32,
+    pub policy: Policy,
+}
+
+/// The campaign an offer belongs to. The reference name decides; where two campaigns share it, the
+/// product does.
+pub fn campaign_of<'a>(all: &'a [std::sync::Arc<Rules>], offer: &str, product: &str) -> Option<&'a Rules> {
+    let named = || all.iter().map(AsRef::as_ref).filter(|rules: &&Rules| rules.policy.offer == offer);
+    let sells = |rules: &&Rules| rules.policy.product_ids.iter().any(|id| id == product);
+    match named().count() {
+        0 | 1 => named().next(),
+        _ => named().find(sells),
+    }
+}

@@ -1,0 +1,111 @@
+//! One one-time-use code. An available code is only text in a batch; it becomes a record when it is
+//! handed out.
+
+use super::at::At;
+use super::id::{Id, Person};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The code itself: 6 to 40 ASCII letters and digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CodeText(String);
+
+impl CodeText {
+    pub fn parse(text: &str) -> Option<CodeText> {
+        let fits = (6..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        fits.then(|| CodeText(text.to_owned()))
+    }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// As Apple writes codes. People type them in small letters.
+    pub fn upper(&self) -> CodeText {
+        CodeText(self.0.to_ascii_uppercase())
+    }
+}
+
+/// Codes never reach a log.
+impl fmt::Debug for CodeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "…{}", &self.0[self.0.len() - 2..])
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    pub text: CodeText,
+    pub campaign: String,
+    pub batch: Id,
+    pub expires_at: At,
+    pub assigned_to: Person,
+    pub assigned_at: At,
+    /// What the team calls the list it was issued for.
+    pub label: Option<String>,
+    /// The referee whose claim holds it.
+    pub claimed_by: Option<Person>,
+    pub state: CodeState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeState {
+    Pending,
+    Used { at: At },
+    Expired { at: At },
+    Void { at: At },
+}
+
+impl CodeState {
+    pub fn word(self) -> &'static str {
+        match self {
+            CodeState::Pending => "pending",
+            CodeState::Used { .. } => "used",
+            CodeState::Expired { .. } => "expired",
+            CodeState::Void { .. } => "void",
+        }
+    }
+}
+
+impl Code {
+    pub fn is_pending(&self) -> bool {
+        self.state == CodeState::Pending
+    }
+    /// Whether it can still be given to somebody who will redeem it in their own time.
+    pub fn lasts(&self, until: At) -> bool {
+        self.is_pending() && self.expires_at > until
+    }
+    pub fn used(mut self, by: Person, at: At) -> Code {
+        self.claimed_by = Some(by);
+        self.state = CodeState::Used { at };
+        self
+    }
+    pub fn expired(mut self, at: At) -> Code {
+        assert!(self.is_pending(), "only a pending code expires");
+        self.state = CodeState::Expired { at };
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_texts() {
+        let long = "A".repeat(41);
+        for (text, good) in [
+            ("F4ERH8YJF7XETYLY7N", true),
+            ("ABC123", true),
+            ("abc123", true),
+            ("ABC12", false),
+            ("", false),
+            ("ABC 123", false),
+            ("ABC-123", false),
+            ("ABCÄ123", false),
+            (&long, false),
+        ] {
+            assert_eq!(CodeText::parse(text).is_some(), good, "{text:?}");
+        }
+        assert_eq!(format!("{:?}", CodeText::parse("F4ERH8YJF7XETYLY7N").unwrap()), "…7N");
+    }
+}

@@ -1,0 +1,90 @@
+//! A claim and a redemption that match: what a referrer is credited for, at most once for a referee.
+
+use super::at::At;
+use super::code::CodeText;
+use super::id::{Id, Person};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    pub id: Id,
+    pub campaign: String,
+    /// Version of the campaign's rules it was decided under.
+    pub policy: u32,
+    pub referrer: Person,
+    pub referee: Person,
+    pub code: CodeText,
+    pub state: CompletionState,
+    pub method: Option<Method>,
+    pub reasons: Vec<Reason>,
+    pub is_test: bool,
+    pub days: u32,
+    pub redemption: Option<Id>,
+    pub original_transaction_id: Option<String>,
+    pub claimed_at: Option<At>,
+    pub redeemed_at: Option<At>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompletionState {
+    Held { until: Option<At> },
+    Credited { at: At },
+    Reversed { at: At },
+    Rejected { at: At },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    /// The claim and RevenueCat's event.
+    ClaimRevenueCat,
+    /// RevenueCat's event named the code itself.
+    Code,
+    /// The app's word alone.
+    Confirm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reason {
+    SelfReferral,
+}
+
+impl CompletionState {
+    pub fn word(self) -> &'static str {
+        match self {
+            CompletionState::Held { .. } => "held",
+            CompletionState::Credited { .. } => "credited",
+            CompletionState::Reversed { .. } => "reversed",
+            CompletionState::Rejected { .. } => "rejected",
+        }
+    }
+}
+
+impl Method {
+    pub fn word(self) -> &'static str {
+        match self {
+            Method::ClaimRevenueCat => "claim+revenuecat",
+            Method::Code => "code",
+            Method::Confirm => "confirm",
+        }
+    }
+}
+
+impl Reason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::SelfReferral => "self_referral",
+        }
+    }
+}
+
+impl Completion {
+    pub fn id(campaign: &str, referrer: Person, referee: Person) -> Id {
+        Id::of("completion", &[campaign.as_bytes(), referrer.as_bytes(), referee.as_bytes()])
+    }
+    pub fn credited_at(&self) -> Option<At> {
+        match self.state {
+            CompletionState::Credited { at } => Some(at),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The one way in and the one way out: a command, the facts it needs, and what follows.
+//! All enums here are closed, so that a new variant makes the compiler list the work.
+
+pub mod claim;
+pub mod delivery;
+pub mod due;
+pub mod pool;
+pub mod report;
+pub mod share;
+
+use super::at::At;
+use super::attribution::Changes;
+use super::batch::{Batch, Chunk};
+use super::claim::Claim;
+use super::code::{Code, CodeText};
+use super::completion::Completion;
+use super::delivery::{Effect, Item, ItemId, Outcome};
+use super::id::{Id, Person};
+use super::person::{Alias, Move};
+use super::policy::{Policy, Rules};
+use super::pool::{Place, Pool};
+use super::purchase::{Report, Source};
+use super::redemption::Redemption;
+use super::referrer::Referrer;
+use super::reward::Account;
+use serde::{Deserialize, Serialize};
+
+/// What a decision is stamped with: its place in the order of things, and the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub seq: u64,
+    pub at: At,
+}
+
+/// One kind of decision: what it is asked, what it must know, and what follows.
+pub trait Family {
+    type Command;
+    type Facts;
+    fn decide(facts: &Self::Facts, command: &Self::Command, stamp: Stamp) -> Result<Decision, Refusal>;
+}
+
+/// Everything that can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    MyCode(share::MyCode),
+    Issue(share::Issue),
+    Claim(claim::MakeClaim),
+    Report(Report),
+    Adopt(pool::Adopt),
+    Refill(pool::Refill),
+    Import(pool::Import),
+    Begin(delivery::Begin),
+    Settle(delivery::Settle),
+    Recover(delivery::Recover),
+    Retry(delivery::Retry),
+    Discard(delivery::Discard),
+    Fire(due::Due),
+}
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum By {
+    /// The app or the team's backend, for a user.
+    App,
+    Source(Source),
+    /// An administrator, by the name of the token, and why, if they said.
+    Admin {
+        token: String,
+        reason: Option<String>,
+    },
+    /// referd itself: the courier, a timer, a bell, the start.
+    House,
+}
+
+/// A row as it stands from now on, or a row that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Put {
+    Rules(Rules),
+    Pool(Pool),
+    Batch(Batch),
+    Chunk(Chunk),
+    Code(Code),
+    Referrer(Referrer),
+    Alias(Alias),
+    Move(Move),
+    Claim(Claim),
+    Redemption(Redemption),
+    Completion(Completion),
+    Account(Account),
+    AccountGone(Person),
+    Seen(Seen),
+    Item(Item),
+    ItemGone(ItemId),
+    Due(due::Due),
+    DueGone(due::Due),
+}
+
+/// An event of a source that was taken in. Never pruned: it is what makes a repeat a repeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub source: Source,
+    pub event: String,
+    /// The event type in the source's words.
+    pub kind: String,
+    pub digest: Id,
+    pub seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub puts: Vec<Put>,
+    pub effects: Vec<Effect>,
+    pub reply: Reply,
+}
+
+impl Decision {
+    /// A repeat, or nothing to do.
+    pub fn same(reply: Reply) -> Decision {
+        Decision { puts: Vec::new(), effects: Vec::new(), reply }
+    }
+    pub fn is_same(&self) -> bool {
+        self.puts.is_empty() && self.effects.is_empty()
+    }
+    pub fn put(&mut self, put: Put) {
+        self.puts.push(put);
+    }
+    pub fn take(&mut self, changes: Changes) {
+        self.puts.extend(changes.codes.into_iter().map(Put::Code));
+        self.puts.extend(changes.claims.into_iter().map(Put::Claim));
+        self.puts.extend(changes.redemptions.into_iter().map(Put::Redemption));
+        self.puts.extend(changes.completions.into_iter().map(Put::Completion));
+        self.puts.extend(changes.referrers.into_iter().map(Put::Referrer));
+        self.puts.extend(changes.accounts.into_iter().map(Put::Account));
+        self.effects.extend(changes.effects);
+    }
+    /// The pool as it stands, and the batch that it asks for by that.
+    pub fn put_pool(&mut self, mut pool: Pool, policy: &Policy, at: At, by_hand: bool) -> Option<Id> {
+        let batch = pool.reorder(policy, at, by_hand);
+        let id = batch.as_ref().map(|batch| batch.id);
+        self.put(Put::Pool(pool));
+        if let Some(batch) = batch {
+            self.effects.push(Effect::RequestBatch { campaign: batch.campaign.clone(), batch: batch.id });
+            self.put(Put::Batch(batch));
+        }
+        id
+    }
+}
+
+/// What the asker is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Nothing,
+    Code {
+        code: Code,
+        slug: String,
+    },
+    /// No code to give; the slug still works.
+    Empty {
+        campaign: String,
+        slug: String,
+    },
+    Claim {
+        claim: Claim,
+        completion: Option<Completion>,
+        fresh: bool,
+    },
+    SelfReferral,
+    Kept {
+        repeated: bool,
+        differs: bool,
+    },
+    Issued(Vec<Code>),
+    Refill {
+        asked: Option<Id>,
+        coming: Option<Id>,
+    },
+    Item(Item),
+}
+
+/// The rule says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    #[error("no such campaign")]
+    UnknownCampaign,
+    #[error("nobody was given this code")]
+    UnknownCode,
+    #[error("no such share link")]
+    UnknownSlug,
+    #[error("no such delivery")]
+    UnknownItem,
+    #[error("this delivery is not in a state that allows it")]
+    WrongState,
+    #[error("the same person cannot be referrer and referee")]
+    SelfReferral,
+    #[error("there is a claim already")]
+    AlreadyClaimed,
+    #[error("the code was used")]
+    CodeUsed,
+    #[error("the code's time ran out")]
+    CodeExpired,
+    #[error("no code is available")]
+    PoolEmpty,
+}
+
+/// Codes taken from the stock, and the pool as it stands after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    pub pool: Pool,
+    pub taken: Vec<(CodeText, Place)>,
+}
+
+impl Draw {
+    pub fn hand_out(&self, at: usize, to: Person, label: Option<String>, now: At) -> Code {
+        let (text, place) = &self.taken[at];
+        Code {
+            text: text.clone(),
+            campaign: self.pool.campaign.clone(),
+            batch: place.batch,
+            expires_at: place.expires_at,
+            assigned_to: to,
+            assigned_at: now,
+            label,
+            claimed_by: None,
+            state: super::code::CodeState::Pending,
+        }
+    }
+}
+
+impl Command {
+    /// The word for this command in journals and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Command::MyCode(_) => "my_code",
+            Command::Issue(_) => "issue",
+            Command::Claim(_) => "claim",
+            Command::Report(_) => "report",
+            Command::Adopt(_) => "adopt",
+            Command::Refill(_) => "refill",
+            Command::Import(_) => "import",
+            Command::Begin(_) => "begin",
+            Command::Settle(_) => "settle",
+            Command::Recover(_) => "recover",
+            Command::Retry(_) => "retry",
+            Command::Discard(_) => "discard",
+            Command::Fire(_) => "fire",
+        }
+    }
+
+    /// As the journal keeps it: lists of codes stand in the chunks that were put.
+    pub fn brief(&self) -> Command {
+        match self {
+            Command::Import(import) => Command::Import(pool::Import { codes: Vec::new(), ..import.clone() }),
+            Command::Settle(settle) => match &settle.outcome {
+                Outcome::Done(super::delivery::Answer::Codes(_)) => Command::Settle(delivery::Settle {
+                    item: settle.item,
+                    outcome: Outcome::Done(super::delivery::Answer::Codes(Vec::new())),
+                }),
+                _ => self.clone(),
+            },
+            _ => self.clone(),
+        }
+    }
+}

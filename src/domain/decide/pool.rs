@@ -1,0 +1,121 @@
+//! The stock: campaign rules adopted, batches asked for, lists of codes taken in.
+
+use super::due::{Due, DueWhat};
+use super::{Decision, Family, Put, Refusal, Reply, Stamp};
+use crate::domain::at::{At, Span};
+use crate::domain::batch::{Batch, BatchState, CHUNK, Chunk, Packed};
+use crate::domain::code::CodeText;
+use crate::domain::policy::{Policy, PoolRules, Rules};
+use crate::domain::pool::Pool;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The configuration's rules of one campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    pub policy: Policy,
+}
+
+/// Time to look at the stock; by hand, whatever its level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refill {
+    pub campaign: String,
+    pub by_hand: bool,
+}
+
+/// A piece of a list of codes. The codes can be handed out when the last piece is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    pub batch: Batch,
+    pub first_chunk: u32,
+    pub codes: Vec<CodeText>,
+    pub last: bool,
+}
+
+pub struct StockFacts {
+    pub rules: Option<Arc<Rules>>,
+    pub pool: Option<Pool>,
+    /// For an import: the batch, if a piece of it came before.
+    pub batch: Option<Batch>,
+}
+
+pub struct AdoptFamily;
+
+impl Family for AdoptFamily {
+    type Command = Adopt;
+    type Facts = StockFacts;
+
+    fn decide(facts: &StockFacts, command: &Adopt, _: Stamp) -> Result<Decision, Refusal> {
+        let mut decision = Decision::same(Reply::Nothing);
+        let version = match &facts.rules {
+            Some(rules) if rules.policy == command.policy => return Ok(decision),
+            Some(rules) => rules.version + 1,
+            None => 1,
+        };
+        decision.put(Put::Rules(Rules { version, policy: command.policy.clone() }));
+        if facts.pool.is_none() {
+            decision.put(Put::Pool(Pool::new(&command.policy.campaign)));
+        }
+        Ok(decision)
+    }
+}
+
+pub struct RefillFamily;
+
+impl Family for RefillFamily {
+    type Command = Refill;
+    type Facts = StockFacts;
+
+    fn decide(facts: &StockFacts, command: &Refill, stamp: Stamp) -> Result<Decision, Refusal> {
+        let (Some(rules), Some(pool)) = (&facts.rules, &facts.pool) else { return Err(Refusal::UnknownCampaign) };
+        let mut decision = Decision::same(Reply::Nothing);
+        let mut asked = None;
+        if pool.clone().reorder(&rules.policy, stamp.at, command.by_hand).is_some() {
+            asked = decision.put_pool(pool.clone(), &rules.policy, stamp.at, command.by_hand);
+        }
+        decision.reply = Reply::Refill { asked, coming: asked.or(pool.coming) };
+        Ok(decision)
+    }
+}
+
+pub struct ImportFamily;
+
+impl Family for ImportFamily {
+    type Command = Import;
+    type Facts = StockFacts;
+
+    fn decide(facts: &StockFacts, command: &Import, stamp: Stamp) -> Result<Decision, Refusal> {
+        let (Some(rules), Some(pool)) = (&facts.rules, &facts.pool) else { return Err(Refusal::UnknownCampaign) };
+        let mut decision = Decision::same(Reply::Nothing);
+        if facts.batch.as_ref().is_some_and(|batch| matches!(batch.state, BatchState::Ready { .. })) {
+            return Ok(decision);
+        }
+        let mut batch = facts.batch.clone().unwrap_or_else(|| command.batch.clone());
+        decision.puts.extend(chunks(&batch, command.first_chunk, &command.codes).map(Put::Chunk));
+        if command.last {
+            let mut pool = pool.clone();
+            shelve(&mut batch, &mut pool, &rules.policy.pool, stamp.at, &mut decision);
+            decision.put(Put::Pool(pool));
+        } else {
+            batch.state = BatchState::Generating;
+        }
+        decision.put(Put::Batch(batch));
+        Ok(decision)
+    }
+}
+
+pub fn chunks<'a>(batch: &'a Batch, first: u32, codes: &'a [CodeText]) -> impl Iterator<Item = Chunk> + 'a {
+    let chunk = move |(n, codes)| Chunk { batch: batch.id, number: first + n as u32, codes: Packed::of(codes) };
+    codes.chunks(CHUNK).enumerate().map(chunk)
+}
+
+/// The batch is complete: its codes can be handed out until the reserve, and live until their end.
+pub fn shelve(batch: &mut Batch, pool: &mut Pool, rules: &PoolRules, now: At, decision: &mut Decision) {
+    batch.state = BatchState::Ready { at: now };
+    pool.stock(batch, batch.asked);
+    let ends = batch.expires.codes_stop();
+    let off = ends.minus(Span::days(rules.reserve_days.into())).max(now);
+    let campaign = batch.campaign.clone();
+    decision.put(Put::Due(Due { at: off, what: DueWhat::TakeOff { campaign, batch: batch.id } }));
+    decision.put(Put::Due(Due { at: ends.max(now), what: DueWhat::Expire { batch: batch.id, chunk: 0 } }));
+}

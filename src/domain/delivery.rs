@@ -1,0 +1,298 @@
+//! What leaves the house: effects, the lanes they wait in, and what an attempt came to.
+
+use super::at::{At, Span};
+use super::id::{Id, Person};
+use serde::{Deserialize, Serialize};
+
+/// Everything the outside can be asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// RevenueCat: the entitlement of `to`, until `end`. Sent again it changes nothing.
+    Grant { account: Person, to: Person, end: At },
+    /// App Store Connect: make this batch.
+    RequestBatch { campaign: String, batch: Id },
+    /// App Store Connect: read the batch's codes.
+    FetchCodes { campaign: String, batch: Id },
+}
+
+/// How the items of a lane relate. One item of a lane is in flight at a time in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Every item is sent.
+    Queue,
+    /// Only the newest wish counts: it takes the place of one that still waits.
+    Latest,
+}
+
+impl Effect {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Effect::Grant { .. } => "grant",
+            Effect::RequestBatch { .. } => "request_batch",
+            Effect::FetchCodes { .. } => "fetch_codes",
+        }
+    }
+    pub fn target(&self) -> Vec<u8> {
+        match self {
+            Effect::Grant { account, .. } => account.as_bytes().to_vec(),
+            Effect::RequestBatch { campaign, .. } => campaign.clone().into_bytes(),
+            Effect::FetchCodes { batch, .. } => batch.as_bytes().to_vec(),
+        }
+    }
+    pub fn order(&self) -> Order {
+        match self {
+            Effect::Grant { .. } | Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => Order::Latest,
+        }
+    }
+    /// How long a new wish waits for a newer one. Completions come in bursts, and one grant with the
+    /// final end is better than three: RevenueCat keeps every grant it was ever asked for.
+    pub fn settles(&self) -> Span {
+        match self {
+            Effect::Grant { .. } => Span::seconds(2),
+            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => Span::ZERO,
+        }
+    }
+}
+
+/// An effect on its way. It is named by the decision that caused it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    pub id: ItemId,
+    pub effect: Effect,
+    pub state: ItemState,
+    pub attempts: u32,
+    /// It was sent and the answer was lost, so look before acting again.
+    pub unsure: bool,
+    /// How often it was looked for without being found since then.
+    pub looks: u32,
+    pub last_error: Option<String>,
+    /// The journal entry that caused it (the latest, in a `Latest` lane).
+    pub caused_by: u64,
+    pub made_at: At,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemId {
+    pub seq: u64,
+    pub n: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ItemState {
+    Waiting {
+        next: At,
+    },
+    /// An attempt is under way, or was when the process ended.
+    Begun {
+        at: At,
+    },
+    Done {
+        at: At,
+    },
+    Dead {
+        at: At,
+    },
+}
+
+impl ItemState {
+    pub fn word(self) -> &'static str {
+        match self {
+            ItemState::Waiting { .. } => "waiting",
+            ItemState::Begun { .. } => "begun",
+            ItemState::Done { .. } => "done",
+            ItemState::Dead { .. } => "dead",
+        }
+    }
+    pub fn is_open(self) -> bool {
+        matches!(self, ItemState::Waiting { .. } | ItemState::Begun { .. })
+    }
+}
+
+/// What an attempt came to, chosen where the failure is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Done(Answer),
+    /// Not done; worth another try, not before `after` if that was said.
+    Again {
+        after: Option<Span>,
+        why: String,
+    },
+    /// It will not work the next time either.
+    Never {
+        why: String,
+    },
+    /// Sent, and the answer was lost.
+    Unsure {
+        why: String,
+    },
+    /// Looked for after a lost answer, and not there.
+    Absent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    Granted { end: At },
+    BatchMade { apple_id: String },
+    Codes(Vec<super::code::CodeText>),
+}
+
+/// After this many attempts, about four days, an item is dead.
+const ATTEMPTS: u32 = 100;
+/// A lost request is looked for this often before it is sent again.
+const LOOKS: u32 = 3;
+
+impl Item {
+    pub fn new(id: ItemId, effect: Effect, now: At) -> Item {
+        let next = now.plus(effect.settles());
+        Item {
+            id,
+            effect,
+            state: ItemState::Waiting { next },
+            attempts: 0,
+            unsure: false,
+            looks: 0,
+            last_error: None,
+            caused_by: id.seq,
+            made_at: now,
+        }
+    }
+
+    /// A newer wish in the place of one that waits. A pause asked for by the other side stands.
+    pub fn renewed(mut self, effect: Effect, seq: u64) -> Item {
+        assert!(matches!(self.state, ItemState::Waiting { .. }), "only a waiting wish is replaced");
+        self.effect = effect;
+        self.caused_by = seq;
+        self
+    }
+
+    pub fn is_due(&self, now: At) -> bool {
+        matches!(self.state, ItemState::Waiting { next } if next <= now)
+    }
+
+    pub fn begun(mut self, now: At) -> Item {
+        self.state = ItemState::Begun { at: now };
+        self.attempts += 1;
+        self
+    }
+
+    /// The process ended during the attempt.
+    pub fn interrupted(mut self, now: At) -> Item {
+        self.state = ItemState::Waiting { next: now };
+        self.unsure = true;
+        self.last_error = Some("interrupted: the answer is not known".to_owned());
+        self
+    }
+
+    pub fn settled(mut self, outcome: &Outcome, now: At) -> Item {
+        let pause = back_off(self.attempts, self.id);
+        match outcome {
+            Outcome::Done(_) => {
+                (self.state, self.last_error, self.unsure) = (ItemState::Done { at: now }, None, false);
+                return self;
+            }
+            Outcome::Again { after, why } => {
+                let pause = after.unwrap_or(Span::ZERO).max(pause);
+                self.state = ItemState::Waiting { next: now.plus(pause) };
+                self.last_error = Some(why.clone());
+            }
+            Outcome::Never { why } => {
+                self.state = ItemState::Dead { at: now };
+                self.last_error = Some(why.clone());
+            }
+            Outcome::Unsure { why } => {
+                self.state = ItemState::Waiting { next: now.plus(pause) };
+                self.last_error = Some(why.clone());
+                (self.unsure, self.looks) = (true, 0);
+            }
+            Outcome::Absent => {
+                self.looks += 1;
+                self.unsure = self.looks < LOOKS;
+                let pause = if self.unsure { Span::seconds(20) } else { Span::ZERO };
+                self.state = ItemState::Waiting { next: now.plus(pause) };
+                self.last_error = Some("the answer was lost; looked for it, not there".to_owned());
+            }
+        }
+        if self.attempts >= ATTEMPTS && self.state.is_open() {
+            self.state = ItemState::Dead { at: now };
+        }
+        self
+    }
+
+    /// By hand: at once, and from the first attempt.
+    pub fn retried(mut self, now: At) -> Item {
+        self.state = ItemState::Waiting { next: now };
+        self.attempts = 0;
+        self
+    }
+}
+
+/// One second, doubled at each attempt up to an hour, spread by a fifth so that items that failed
+/// together do not come back together.
+pub fn back_off(attempts: u32, id: ItemId) -> Span {
+    let base = Span::seconds(1).0 << attempts.saturating_sub(1).min(12);
+    let base = base.min(Span::hours(1).0);
+    let name = Id::of("back-off", &[&id.seq.to_be_bytes(), &id.n.to_be_bytes(), &attempts.to_be_bytes()]);
+    let spread = i64::from(u16::from_be_bytes([name.0[0], name.0[1]])) * (base / 5) / i64::from(u16::MAX);
+    Span(base + spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item() -> Item {
+        let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9) };
+        Item::new(ItemId { seq: 7, n: 0 }, effect, At(0))
+    }
+
+    #[test]
+    fn outcomes_lead_to_states() {
+        let lost = || Outcome::Unsure { why: "timeout".into() };
+        let later = |s| Outcome::Again { after: Some(Span::seconds(s)), why: "429".into() };
+        let rows: Vec<(Vec<Outcome>, &str, bool)> = vec![
+            (vec![Outcome::Done(Answer::Granted { end: At(9) })], "done", false),
+            (vec![later(60)], "waiting", false),
+            (vec![Outcome::Never { why: "404".into() }], "dead", false),
+            (vec![lost()], "waiting", true),
+            (vec![lost(), Outcome::Absent], "waiting", true),
+            (vec![lost(), Outcome::Absent, Outcome::Absent, Outcome::Absent], "waiting", false),
+            (vec![lost(), later(1)], "waiting", true),
+            (vec![lost(), Outcome::Done(Answer::Granted { end: At(9) })], "done", false),
+            ((0..ATTEMPTS).map(|_| later(1)).collect(), "dead", false),
+        ];
+        for (outcomes, word, unsure) in rows {
+            let mut one = item();
+            for outcome in &outcomes {
+                one = one.begun(At(1)).settled(outcome, At(2));
+            }
+            assert_eq!((one.state.word(), one.unsure), (word, unsure), "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_that_was_asked_for_is_kept() {
+        let one =
+            item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
+        assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));
+        let newer = one.renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10) }, 8);
+        assert!(!newer.is_due(At(0).plus(Span::hours(1))) && newer.is_due(At(0).plus(Span::hours(2))));
+        assert_eq!(newer.caused_by, 8);
+    }
+
+    #[test]
+    fn back_off_grows_to_an_hour_and_spreads() {
+        let id = |n| ItemId { seq: n, n: 0 };
+        for attempts in 1..40 {
+            let pause = back_off(attempts, id(1)).0;
+            let base = (1000i64 << (attempts - 1).min(12)).min(Span::hours(1).0);
+            assert!((base..=base + base / 5).contains(&pause), "{attempts}: {pause}");
+        }
+        assert_ne!(back_off(9, id(1)), back_off(9, id(2)));
+    }
+
+    #[test]
+    fn after_a_kill_it_is_looked_for() {
+        let one = item().begun(At(0)).interrupted(At(5));
+        assert!(one.unsure && one.is_due(At(5)));
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong in the house.
+
+use crate::domain::decide::Refusal;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database failed: {0}")]
+    Database(#[from] redb::Error),
+    #[error("a record of {what} cannot be read: {why}")]
+    Record { what: &'static str, why: String },
+    #[error("the books contradict themselves: {0}")]
+    Broken(&'static str),
+    #[error("the file is of schema {found}, this version reads {known}")]
+    Schema { found: u32, known: u32 },
+    #[error("{path}: {why}")]
+    File { path: String, why: String },
+}
+
+macro_rules! from_redb {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for Error {
+            fn from(error: $kind) -> Error {
+                Error::Database(error.into())
+            }
+        }
+    )*};
+}
+
+from_redb!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::CompactionError,
+    redb::SetDurabilityError
+);
+
+/// Why a command has no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fail {
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("too many commands wait")]
+    Busy,
+    #[error("the disk is nearly full")]
+    NoSpace,
+    #[error("the write failed and may or may not be there: ask again")]
+    Unknown,
+    #[error("a defect stopped this command; it is kept for inspection")]
+    Defect,
+    #[error("the ledger is closed")]
+    Closed,
+}

@@ -1,0 +1,77 @@
+//! A person with all their ids, and all that is known of them as a referee.
+
+use crate::domain::attribution::{Case, Filed};
+use crate::domain::claim::Claim;
+use crate::domain::code::Code;
+use crate::domain::completion::Completion;
+use crate::domain::id::Person;
+use crate::domain::person::{Alias, Circle};
+use crate::domain::redemption::Redemption;
+use crate::domain::referrer::Referrer;
+use crate::domain::reward::Account;
+use crate::ledger::Error;
+use crate::ledger::rows::{Row, code_key, of_person_prefix, referrer_key};
+use crate::ledger::store::Store;
+use std::collections::BTreeMap;
+
+/// No honest person comes near; a circle this large is read no further.
+const MOST: usize = 10_000;
+
+pub fn circle<S: Store>(store: &S, person: Person) -> Result<Circle, Error> {
+    let Some(alias) = store.row::<Alias>(person.as_bytes())? else { return Ok(Circle::of(vec![person])) };
+    let head = store.row::<Alias>(alias.circle.as_bytes())?.ok_or(Error::Broken("a circle without its head"))?;
+    Ok(Circle::of(head.members))
+}
+
+/// The rows of one noun that belong to any of these ids.
+pub fn rows_of<S: Store, R: Row>(store: &S, circle: &Circle) -> Result<Vec<R>, Error> {
+    let mut keys = Vec::new();
+    for member in circle.members() {
+        let prefix = of_person_prefix(*member, R::TAB);
+        let found = store.prefix(crate::ledger::table::Tab::OfPerson, &prefix, MOST)?;
+        keys.extend(found.into_iter().map(|(key, _)| key[prefix.len()..].to_vec()));
+    }
+    keys.sort();
+    keys.dedup();
+    keys.iter().map(|key| store.row(key)?.ok_or(Error::Broken("an index row without its record"))).collect()
+}
+
+/// Everything known of the person behind this circle, as a referee.
+pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
+    let mut claims: Vec<Claim> = rows_of(store, &circle)?;
+    claims.retain(|claim| circle.has(claim.referee));
+    let redemptions: Vec<Redemption> = rows_of(store, &circle)?;
+    let mut case = Case {
+        rules: store.rules()?,
+        circle,
+        claims: Vec::with_capacity(claims.len()),
+        redemptions,
+        referrers: BTreeMap::new(),
+        circles: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+    };
+    for claim in claims {
+        let code: Code = store.row(&code_key(&claim.code))?.ok_or(Error::Broken("a claim without its code"))?;
+        let completion = Completion::id(&claim.campaign, claim.referrer, claim.referee);
+        let completion: Option<Completion> = store.row(completion.as_bytes())?;
+        introduce(store, &mut case, &claim.campaign, claim.referrer)?;
+        case.claims.push(Filed { claim, code, completion });
+    }
+    Ok(case)
+}
+
+/// Adds a referrer to the case, with their circle and what was granted to it.
+pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer: Person) -> Result<(), Error> {
+    let key = (campaign.to_owned(), referrer);
+    if case.referrers.contains_key(&key) {
+        return Ok(());
+    }
+    let row: Option<Referrer> = store.row(&referrer_key(campaign, referrer))?;
+    case.referrers.insert(key, row.ok_or(Error::Broken("a code without its referrer"))?);
+    let known = circle(store, referrer)?;
+    if let Some(account) = store.row::<Account>(known.name().as_bytes())? {
+        case.accounts.insert(known.name(), account);
+    }
+    case.circles.insert(referrer, known);
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The referee's case, and what the claim names.
+
+use super::Load;
+use super::case::{case, circle, introduce};
+use super::share::shelf;
+use crate::domain::at::At;
+use crate::domain::claim::Claim;
+use crate::domain::code::{Code, CodeText};
+use crate::domain::decide::claim::{ClaimBy, ClaimFacts, ClaimFamily, MakeClaim, Target};
+use crate::domain::referrer::Referrer;
+use crate::ledger::Error;
+use crate::ledger::rows::{claim_key, code_key};
+use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
+
+impl Load for ClaimFamily {
+    fn load<S: Store>(store: &S, command: &MakeClaim, now: At) -> Result<ClaimFacts, Error> {
+        let mut case = case(store, circle(store, command.person)?)?;
+        let target = match &command.by {
+            ClaimBy::Code(text) => code(store, text)?.map(|code| by_code(store, code)).transpose()?,
+            ClaimBy::Slug(slug) => by_slug(store, slug, now)?,
+        };
+        match &target {
+            Some(Target::Code { code, .. }) => introduce(store, &mut case, &code.campaign, code.assigned_to)?,
+            Some(Target::Link { referrer, .. }) => introduce(store, &mut case, &referrer.campaign, referrer.person)?,
+            None => {}
+        }
+        Ok(ClaimFacts { case, target })
+    }
+}
+
+/// The code as it was written, or as Apple writes codes.
+pub fn code<S: Store>(store: &S, text: &CodeText) -> Result<Option<Code>, Error> {
+    match store.row(&code_key(text))? {
+        Some(code) => Ok(Some(code)),
+        None => store.row(&code_key(&text.upper())),
+    }
+}
+
+/// The claim by which somebody holds a code.
+pub fn holder<S: Store>(store: &S, code: &Code) -> Result<Option<Claim>, Error> {
+    let Some(referee) = code.claimed_by else { return Ok(None) };
+    let claim: Option<Claim> = store.row(&claim_key(&code.campaign, referee))?;
+    Ok(claim.filter(|claim| claim.code == code.text))
+}
+
+fn by_code<S: Store>(store: &S, code: Code) -> Result<Target, Error> {
+    let rival = holder(store, &code)?;
+    Ok(Target::Code { code, rival })
+}
+
+fn by_slug<S: Store>(store: &S, slug: &str, now: At) -> Result<Option<Target>, Error> {
+    let Some(key) = store.get(Tab::Slug, slug.as_bytes())? else { return Ok(None) };
+    let referrer: Referrer = store.row(&key)?.ok_or(Error::Broken("a slug without its referrer"))?;
+    let shelf = shelf(store, &referrer.campaign, 1, now)?;
+    Ok(shelf.map(|shelf| Target::Link { referrer, shelf }))
+}

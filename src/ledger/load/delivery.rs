@@ -1,0 +1,43 @@
+//! An item, its lane, and the stock that its outcome touches.
+
+use super::Load;
+use super::share::stock;
+use crate::domain::at::At;
+use crate::domain::decide::delivery::{
+    Begin, BeginFamily, Discard, DiscardFamily, ItemFacts, Recover, RecoverFamily, Retry, RetryFamily, Settle,
+    SettleFamily, Stock,
+};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::ledger::Error;
+use crate::ledger::rows::{item_key, lane_prefix};
+use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
+
+macro_rules! by_item {
+    ($($family:ident $command:ident),*) => {$(
+        impl Load for $family {
+            fn load<S: Store>(store: &S, command: &$command, _: At) -> Result<ItemFacts, Error> {
+                item(store, command.item)
+            }
+        }
+    )*};
+}
+
+by_item!(BeginFamily Begin, SettleFamily Settle, RecoverFamily Recover, RetryFamily Retry, DiscardFamily Discard);
+
+fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
+    let item: Option<Item> = store.row(&item_key(id))?;
+    let mut facts = ItemFacts { item, lane_is_busy: false, stock: None };
+    let Some(item) = &facts.item else { return Ok(facts) };
+    let lane = lane_prefix(&item.effect);
+    for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
+        let other: Option<Item> = store.row(&key[lane.len()..])?;
+        let busy = other.is_some_and(|other| other.id != id && matches!(other.state, ItemState::Begun { .. }));
+        facts.lane_is_busy |= busy;
+    }
+    if let Effect::RequestBatch { campaign, batch } | Effect::FetchCodes { campaign, batch } = &item.effect {
+        let batch = store.row(batch.as_bytes())?.ok_or(Error::Broken("a delivery about no batch"))?;
+        facts.stock = stock(store, campaign)?.map(|(rules, pool)| Stock { rules, pool, batch });
+    }
+    Ok(facts)
+}

@@ -1,0 +1,33 @@
+//! What a time that has come is about.
+
+use super::Load;
+use super::share::stock;
+use crate::domain::at::At;
+use crate::domain::batch::Chunk;
+use crate::domain::code::{Code, CodeText};
+use crate::domain::decide::due::{Due, DueFacts, DueFamily, DueWhat};
+use crate::ledger::Error;
+use crate::ledger::rows::{chunk_key, code_key, due_key};
+use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
+
+impl Load for DueFamily {
+    fn load<S: Store>(store: &S, due: &Due, _: At) -> Result<DueFacts, Error> {
+        let stands = store.get(Tab::Due, &due_key(due))?.is_some();
+        let mut facts = DueFacts { stands, stock: None, codes: None };
+        match &due.what {
+            DueWhat::TakeOff { campaign, .. } => facts.stock = stock(store, campaign)?,
+            DueWhat::Expire { batch, chunk } => {
+                let chunk: Option<Chunk> = store.row(&chunk_key(*batch, *chunk))?;
+                let Some(chunk) = chunk else { return Ok(facts) };
+                let mut codes = Vec::new();
+                for text in chunk.codes.iter().filter_map(CodeText::parse) {
+                    let code: Option<Code> = store.row(&code_key(&text))?;
+                    codes.extend(code.filter(|code| code.batch == *batch));
+                }
+                facts.codes = Some(codes);
+            }
+        }
+        Ok(facts)
+    }
+}

@@ -1,0 +1,20 @@
+//! What each decision must know, read from the tables. One file for each family.
+
+mod case;
+mod claim;
+mod delivery;
+mod due;
+mod report;
+mod share;
+mod stock;
+
+pub use case::circle;
+
+use super::Error;
+use super::store::Store;
+use crate::domain::at::At;
+use crate::domain::decide::Family;
+
+pub trait Load: Family {
+    fn load<S: Store>(store: &S, command: &Self::Command, now: At) -> Result<Self::Facts, Error>;
+}

@@ -1,0 +1,218 @@
+//! What is kept: one file for each app, one writer, snapshots to read from, the journal that all else
+//! follows from. Synchronous; the only room that knows the database.
+
+mod error;
+mod file;
+pub mod journal;
+pub mod key;
+pub mod list;
+mod load;
+pub mod names;
+mod record;
+pub mod rows;
+mod step;
+pub mod store;
+pub mod table;
+pub mod verify;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::{Error, Fail};
+pub use file::{HasSpace, open_file};
+pub use load::circle;
+pub use store::{Snapshot, Store};
+pub use writer::{Envelope, Mark, Pulse};
+
+use crate::clock::Clock;
+use crate::domain::decide::{By, Command, Reply};
+use crate::domain::id::{Person, UserId};
+use crate::entropy::Entropy;
+use arc_swap::ArcSwap;
+use names::Names;
+use redb::{Database, ReadableDatabase};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use step::Tables;
+use table::Tab;
+use tokio::sync::{oneshot, watch};
+use writer::{Ask, Writer};
+
+const SCHEMA: u32 = 1;
+/// Commands that may wait; more are told to come back.
+const QUEUE: usize = 4096;
+
+/// A handle to one app's ledger. Cheap to share; the writer ends when it is closed.
+pub struct Ledger {
+    asks: Mutex<Option<SyncSender<Ask>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    view: Arc<ArcSwap<Snapshot>>,
+    names: Arc<Names>,
+    changed: watch::Receiver<u64>,
+    failed: watch::Receiver<bool>,
+    pulse: Arc<Pulse>,
+    clock: Arc<dyn Clock>,
+    db: Arc<Database>,
+}
+
+/// A command with who asked and what stays beside the books.
+pub struct Entry {
+    pub command: Command,
+    pub by: By,
+    pub people: Vec<UserId>,
+    pub raw: Option<Vec<u8>>,
+}
+
+impl Entry {
+    pub fn new(command: Command, by: By) -> Entry {
+        Entry { command, by, people: Vec::new(), raw: None }
+    }
+    pub fn naming(mut self, people: impl IntoIterator<Item = UserId>) -> Entry {
+        self.people.extend(people);
+        self
+    }
+    pub fn raw(mut self, body: &[u8]) -> Entry {
+        self.raw = Some(body.to_vec());
+        self
+    }
+}
+
+impl Ledger {
+    /// Starts the writer over an open database. `has_space` is asked before every batch.
+    pub fn start(
+        db: Database,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+        has_space: HasSpace,
+    ) -> Result<Ledger, Error> {
+        let names = Arc::new(prepare(&db, entropy)?);
+        let db = Arc::new(db);
+        let snapshot = Snapshot::new(db.begin_read()?, names.clone());
+        let mark = writer::read_mark(&snapshot)?;
+        let view = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (changed_in, changed) = watch::channel(mark.seq);
+        let (failed_in, failed) = watch::channel(false);
+        let pulse = Arc::new(Pulse::default());
+        let writer = Writer {
+            db: db.clone(),
+            names: names.clone(),
+            clock: clock.clone(),
+            view: view.clone(),
+            changed: changed_in,
+            failed: failed_in,
+            pulse: pulse.clone(),
+            has_space,
+            mark,
+            rules: Mutex::new(None),
+        };
+        let (asks, queue) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| Error::File { path: "the writer's thread".into(), why: error.to_string() })?;
+        let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
+        Ok(Ledger { asks, thread, view, names, changed, failed, pulse, clock, db })
+    }
+
+    /// Decides a command. The answer comes when what follows is on disk.
+    pub async fn submit(&self, entry: Entry) -> Result<Reply, Fail> {
+        let (reply, answer) = oneshot::channel();
+        let Entry { command, by, people, raw } = entry;
+        self.ask(Ask::Command(Box::new(Envelope { command, by, people, raw, reply })))?;
+        answer.await.unwrap_or(Err(Fail::Unknown))
+    }
+
+    /// The same for callers without a runtime.
+    pub fn submit_blocking(&self, entry: Entry) -> Result<Reply, Fail> {
+        let (reply, answer) = oneshot::channel();
+        let Entry { command, by, people, raw } = entry;
+        self.ask(Ask::Command(Box::new(Envelope { command, by, people, raw, reply })))?;
+        answer.blocking_recv().unwrap_or(Err(Fail::Unknown))
+    }
+
+    /// A durable write with no content.
+    pub async fn beat(&self) -> Result<(), Fail> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Ask::Beat(reply))?;
+        answer.await.unwrap_or(Err(Fail::Unknown)).map(|_| ())
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), Fail> {
+        let asks = self.asks.lock().expect("no panic holds this lock");
+        match asks.as_ref().map(|asks| asks.try_send(ask)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_))) => Err(Fail::Busy),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(Fail::Closed),
+        }
+    }
+
+    /// The state after the last commit.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.view.load_full()
+    }
+    pub fn person(&self, user: &UserId) -> Person {
+        self.names.person(user)
+    }
+    /// Changes with every commit, to the journal's last sequence number.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+    /// Becomes true when the disk failed: the process must end and start again from the file.
+    pub fn failed(&self) -> watch::Receiver<bool> {
+        self.failed.clone()
+    }
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+    /// How long ago the last durable write was, in milliseconds.
+    pub fn silence(&self) -> i64 {
+        self.clock.now().0 - self.pulse.last_commit.load(Ordering::Relaxed) as i64
+    }
+    pub fn cache_bytes(&self) -> usize {
+        self.db.cache_stats().used_bytes()
+    }
+
+    /// Ends the writer after what waits is done.
+    pub fn close(&self) {
+        self.asks.lock().expect("no panic holds this lock").take();
+        let thread = self.thread.lock().expect("no panic holds this lock").take();
+        if let Some(thread) = thread {
+            _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Makes what a new file lacks, and refuses a file of another schema.
+fn prepare(db: &Database, entropy: &dyn Entropy) -> Result<Names, Error> {
+    let txn = writer::begin(db)?;
+    let mut key = [0; 32];
+    {
+        let nothing = Mutex::new(None);
+        let mut tables = Tables::open(&txn, Arc::new(Names::new(key)), &nothing)?;
+        match tables.get(Tab::Meta, b"schema")? {
+            Some(found) => {
+                let found = u32::from_be_bytes(found[..].try_into().map_err(|_| Error::Broken("no schema number"))?);
+                if found != SCHEMA {
+                    return Err(Error::Schema { found, known: SCHEMA });
+                }
+                let kept = tables.get(Tab::Meta, b"key")?.ok_or(Error::Broken("no key of names"))?;
+                key = kept[..].try_into().map_err(|_| Error::Broken("no key of names"))?;
+            }
+            None => {
+                entropy.fill(&mut key);
+                tables.insert(Tab::Meta, b"schema", &SCHEMA.to_be_bytes())?;
+                tables.insert(Tab::Meta, b"key", &key)?;
+            }
+        }
+    }
+    txn.commit()?;
+    Ok(Names::new(key))
+}

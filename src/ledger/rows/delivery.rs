@@ -1,0 +1,52 @@
+//! Deliveries and the due list.
+
+use super::{Row, count_key};
+use crate::domain::decide::due::{Due, DueWhat};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::ledger::key::Key;
+use crate::ledger::table::Tab;
+
+impl Row for Item {
+    const TAB: Tab = Tab::Item;
+    fn key(&self) -> Vec<u8> {
+        item_key(self.id)
+    }
+    fn index(&self) -> Vec<(Tab, Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        if self.state.is_open() {
+            rows.push((Tab::Lane, Key::new().bytes(&lane_prefix(&self.effect)).item(self.id).done(), Vec::new()));
+        }
+        if let ItemState::Waiting { next } = self.state {
+            rows.push((Tab::Ready, Key::new().at(next).item(self.id).done(), Vec::new()));
+        }
+        rows
+    }
+    fn count(&self) -> Option<Vec<u8>> {
+        Some(count_key("outbox", self.effect.kind(), self.state.word()))
+    }
+}
+
+pub fn item_key(id: ItemId) -> Vec<u8> {
+    Key::new().item(id).done()
+}
+
+/// The target's length stands before it, so that no target is the beginning of another.
+pub fn lane_prefix(effect: &Effect) -> Vec<u8> {
+    let target = effect.target();
+    Key::new().text(effect.kind()).u32(target.len() as u32).bytes(&target).done()
+}
+
+impl Row for Due {
+    const TAB: Tab = Tab::Due;
+    fn key(&self) -> Vec<u8> {
+        due_key(self)
+    }
+}
+
+pub fn due_key(due: &Due) -> Vec<u8> {
+    let key = Key::new().at(due.at);
+    match &due.what {
+        DueWhat::TakeOff { campaign, batch } => key.text("take-off").text(campaign).bytes(batch.as_bytes()).done(),
+        DueWhat::Expire { batch, chunk } => key.text("expire").bytes(batch.as_bytes()).u32(*chunk).done(),
+    }
+}

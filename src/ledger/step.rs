@@ -1,0 +1,226 @@
+//! One decision becomes rows: the only place that writes to a table of the books. Index rows and
+//! counts follow from the rows by the one `put`.
+
+use super::Error;
+use super::journal::{Entry, about_key};
+use super::key::Key;
+use super::names::Names;
+use super::record::encode;
+use super::rows::{Row, due_key, item_key, lane_prefix};
+use super::store::{Pair, Store, get_from, range_from, read_rules};
+use super::table::Tab;
+use crate::domain::at::At;
+use crate::domain::decide::{By, Command, Decision, Put, Stamp};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
+use crate::domain::policy::Rules;
+use redb::{Table, WriteTransaction};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex};
+
+/// All tables of one write transaction.
+pub struct Tables<'txn> {
+    open: Vec<Table<'txn, &'static [u8], &'static [u8]>>,
+    counts: BTreeMap<Vec<u8>, i64>,
+    rules: &'txn Mutex<Option<Vec<Arc<Rules>>>>,
+    names: Arc<Names>,
+}
+
+impl<'txn> Tables<'txn> {
+    /// `rules` is a cache that outlives the transaction; it is emptied when rules are put.
+    pub fn open(
+        txn: &'txn WriteTransaction,
+        names: Arc<Names>,
+        rules: &'txn Mutex<Option<Vec<Arc<Rules>>>>,
+    ) -> Result<Tables<'txn>, Error> {
+        let open = Tab::ALL.iter().map(|tab| txn.open_table(tab.definition())).collect::<Result<_, _>>()?;
+        Ok(Tables { open, counts: BTreeMap::new(), rules, names })
+    }
+
+    /// Writes the counts that changed. The last act of a batch.
+    pub fn finish(mut self) -> Result<(), Error> {
+        for (key, change) in std::mem::take(&mut self.counts) {
+            let before = self.get(Tab::Count, &key)?.map_or(0, |bytes| number(&bytes));
+            let now = before + change;
+            assert!(now >= 0, "a count went below zero");
+            match now {
+                0 => self.remove(Tab::Count, &key)?,
+                _ => self.insert(Tab::Count, &key, &now.to_be_bytes())?,
+            }
+        }
+        Ok(())
+    }
+
+    pub fn insert(&mut self, tab: Tab, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.open[tab as usize].insert(key, value)?;
+        Ok(())
+    }
+
+    fn remove(&mut self, tab: Tab, key: &[u8]) -> Result<(), Error> {
+        self.open[tab as usize].remove(key)?;
+        Ok(())
+    }
+
+    fn put<R: Row>(&mut self, row: &R) -> Result<(), Error> {
+        let key = row.key();
+        let old: Option<R> = self.row(&key)?;
+        self.derive(old.as_ref(), Some(row))?;
+        self.insert(R::TAB, &key, &encode(row))
+    }
+
+    fn gone<R: Row>(&mut self, key: &[u8]) -> Result<(), Error> {
+        let old: Option<R> = self.row(key)?;
+        self.derive(old.as_ref(), None)?;
+        self.remove(R::TAB, key)
+    }
+
+    fn derive<R: Row>(&mut self, old: Option<&R>, new: Option<&R>) -> Result<(), Error> {
+        let (before, after) = (old.map(Row::index).unwrap_or_default(), new.map(Row::index).unwrap_or_default());
+        for (tab, key, _) in before.iter().filter(|row| !after.contains(row)) {
+            self.remove(*tab, key)?;
+        }
+        for (tab, key, value) in after.iter().filter(|row| !before.contains(row)) {
+            self.insert(*tab, key, value)?;
+        }
+        let (before, after) = (old.and_then(Row::count), new.and_then(Row::count));
+        if before != after {
+            before.into_iter().for_each(|key| *self.counts.entry(key).or_default() -= 1);
+            after.into_iter().for_each(|key| *self.counts.entry(key).or_default() += 1);
+        }
+        Ok(())
+    }
+
+    fn apply_put(&mut self, put: &Put) -> Result<(), Error> {
+        match put {
+            Put::Rules(row) => {
+                *self.rules.lock().expect("no panic holds this lock") = None;
+                self.put(row)
+            }
+            Put::Pool(row) => self.put(row),
+            Put::Batch(row) => self.put(row),
+            Put::Chunk(row) => self.put(row),
+            Put::Code(row) => self.put(row),
+            Put::Referrer(row) => self.put(row),
+            Put::Alias(row) => self.put(row),
+            Put::Move(row) => self.put(row),
+            Put::Claim(row) => self.put(row),
+            Put::Redemption(row) => self.put(row),
+            Put::Completion(row) => self.put(row),
+            Put::Account(row) => self.put(row),
+            Put::AccountGone(person) => self.gone::<crate::domain::reward::Account>(person.as_bytes()),
+            Put::Seen(row) => self.put(row),
+            Put::Item(row) => self.put(row),
+            Put::ItemGone(id) => self.gone::<Item>(&item_key(*id)),
+            Put::Due(row) => self.put(row),
+            Put::DueGone(row) => self.gone::<crate::domain::decide::due::Due>(&due_key(row)),
+        }
+    }
+
+    /// What is written for an entry of the journal, now or when it is replayed.
+    pub fn replay(&mut self, seq: u64, entry: &Entry) -> Result<(), Error> {
+        for put in &entry.puts {
+            self.apply_put(put)?;
+        }
+        for subject in entry.subjects() {
+            self.insert(Tab::About, &about_key(&subject, seq), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Writes a decision: its rows, its effects as items in their lanes, and its journal entry.
+    pub fn apply(&mut self, stamp: Stamp, by: By, command: &Command, decision: Decision) -> Result<(), Error> {
+        let mut puts = decision.puts;
+        for (n, effect) in decision.effects.into_iter().enumerate() {
+            let id = ItemId { seq: stamp.seq, n: n as u16 };
+            puts.push(Put::Item(self.in_lane(effect, id, &puts, stamp.at)?));
+        }
+        let entry = Entry { at: stamp.at, by, command: command.brief(), puts: last_of_each(puts) };
+        self.replay(stamp.seq, &entry)?;
+        self.insert(Tab::Journal, &Key::new().u64(stamp.seq).done(), &encode(&entry))
+    }
+
+    /// The item that carries an effect: in a `Latest` lane the one that waits already.
+    fn in_lane(&self, effect: Effect, id: ItemId, puts: &[Put], now: At) -> Result<Item, Error> {
+        let waiting = |item: &Item| matches!(item.state, ItemState::Waiting { .. }) && !item.unsure;
+        if effect.order() == Order::Latest {
+            let lane = lane_prefix(&effect);
+            let here = puts.iter().rev().find_map(|put| match put {
+                Put::Item(item) if lane_prefix(&item.effect) == lane => Some(item.clone()),
+                _ => None,
+            });
+            let stored = || -> Result<Option<Item>, Error> {
+                for (key, _) in self.prefix(Tab::Lane, &lane, usize::MAX)? {
+                    let found: Option<Item> = self.row(&key[lane.len()..])?;
+                    if let Some(item) = found.filter(waiting) {
+                        return Ok(Some(item));
+                    }
+                }
+                Ok(None)
+            };
+            let found = match here {
+                Some(item) => Some(item).filter(waiting),
+                None => stored()?,
+            };
+            if let Some(item) = found {
+                return Ok(item.renewed(effect, id.seq));
+            }
+        }
+        Ok(Item::new(id, effect, now))
+    }
+}
+
+/// Two puts of one row in a decision: the later one is what follows.
+fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
+    let name = |put: &Put| -> (u8, Vec<u8>) {
+        match put {
+            Put::Rules(row) => (0, row.key()),
+            Put::Pool(row) => (1, row.key()),
+            Put::Batch(row) => (2, row.key()),
+            Put::Chunk(row) => (3, row.key()),
+            Put::Code(row) => (4, row.key()),
+            Put::Referrer(row) => (5, row.key()),
+            Put::Alias(row) => (6, row.key()),
+            Put::Move(row) => (7, row.key()),
+            Put::Claim(row) => (8, row.key()),
+            Put::Redemption(row) => (9, row.key()),
+            Put::Completion(row) => (10, row.key()),
+            Put::Account(row) => (11, row.key()),
+            Put::AccountGone(person) => (11, person.as_bytes().to_vec()),
+            Put::Seen(row) => (12, row.key()),
+            Put::Item(row) => (13, row.key()),
+            Put::ItemGone(id) => (13, item_key(*id)),
+            Put::Due(row) | Put::DueGone(row) => (14, due_key(row)),
+        }
+    };
+    let mut last: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();
+    for (at, put) in puts.iter().enumerate() {
+        last.insert(name(put), at);
+    }
+    let keep = |(at, put): (usize, Put)| (last.get(&name(&put)) == Some(&at)).then_some(put);
+    puts.into_iter().enumerate().filter_map(keep).collect()
+}
+
+pub fn number(bytes: &[u8]) -> i64 {
+    bytes.try_into().map_or(0, i64::from_be_bytes)
+}
+
+impl Store for Tables<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+    fn get(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        get_from(&self.open[tab as usize], key)
+    }
+    fn range(&self, tab: Tab, from: Bound<&[u8]>, to: Bound<&[u8]>, limit: usize) -> Result<Vec<Pair>, Error> {
+        range_from(&self.open[tab as usize], from, to, limit)
+    }
+    fn rules(&self) -> Result<Vec<Arc<Rules>>, Error> {
+        let mut cache = self.rules.lock().expect("no panic holds this lock");
+        if let Some(rules) = &*cache {
+            return Ok(rules.clone());
+        }
+        let rules = read_rules(self)?;
+        *cache = Some(rules.clone());
+        Ok(rules)
+    }
+}

@@ -1,0 +1,77 @@
+//! The register of tables. All map bytes to bytes; keys are our own, so that files outlive redb's
+//! encodings, and backup, verification and replay are one loop over this list.
+
+use redb::TableDefinition;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $role:ident;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Tab { $($(#[$doc])* $name),* }
+
+        impl Tab {
+            pub const ALL: &'static [Tab] = &[$(Tab::$name),*];
+            pub const fn name(self) -> &'static str {
+                match self { $(Tab::$name => $text),* }
+            }
+            pub const fn role(self) -> Role {
+                match self { $(Tab::$name => Role::$role),* }
+            }
+        }
+    };
+}
+
+/// Where a table's content comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Put by decisions; the journal holds every put.
+    Rows,
+    /// Derived from the rows.
+    Derived,
+    /// Beside the books: the journal itself, and what erasure may touch.
+    Beside,
+}
+
+tables! {
+    /// Schema, secret key of names, clock.
+    Meta = "meta-1", Beside;
+    /// Person → user id: the only table that names people.
+    People = "person-1", Beside;
+    /// Sequence → body as received.
+    Inbox = "inbox-1", Beside;
+    /// Commands that a bug stopped.
+    Quarantine = "quarantine-1", Beside;
+    Journal = "journal-1", Beside;
+    /// Subject and sequence: which entries are about what.
+    About = "about-1", Derived;
+    Rules = "rules-1", Rows;
+    Pool = "pool-1", Rows;
+    Batch = "batch-1", Rows;
+    Chunk = "chunk-1", Rows;
+    Code = "code-1", Rows;
+    Referrer = "referrer-1", Rows;
+    /// Slug → referrer.
+    Slug = "slug-1", Derived;
+    Alias = "alias-1", Rows;
+    Move = "move-1", Rows;
+    Claim = "claim-1", Rows;
+    Redemption = "redemption-1", Rows;
+    Completion = "completion-1", Rows;
+    Account = "account-1", Rows;
+    Seen = "seen-1", Rows;
+    Item = "outbox-1", Rows;
+    /// Kind, target, item: the open items of a lane.
+    Lane = "lane-1", Derived;
+    /// Time, item: the items that wait.
+    Ready = "ready-1", Derived;
+    Due = "due-1", Rows;
+    /// Person, table, key: whose rows are whose.
+    OfPerson = "of-person-1", Derived;
+    /// Counts by noun, campaign and status.
+    Count = "count-1", Derived;
+}
+
+impl Tab {
+    pub const fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+        TableDefinition::new(self.name())
+    }
+}

@@ -1,0 +1,269 @@
+//! The one writer. It takes what waits, decides in order, commits once, and answers after the commit:
+//! refusals and repeats too, for they were read from rows that were not yet durable.
+
+use super::error::{Error, Fail};
+use super::key::Key;
+use super::load::Load;
+use super::names::Names;
+use super::record::{decode, encode};
+use super::step::Tables;
+use super::store::{Snapshot, Store};
+use super::table::Tab;
+use crate::clock::Clock;
+use crate::domain::at::At;
+use crate::domain::decide::claim::ClaimFamily;
+use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
+use crate::domain::decide::due::DueFamily;
+use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
+use crate::domain::decide::report::ReportFamily;
+use crate::domain::decide::share::{IssueFamily, ShareFamily};
+use crate::domain::decide::{By, Command, Decision, Family, Refusal, Reply, Stamp};
+use crate::domain::id::UserId;
+use crate::domain::policy::Rules;
+use arc_swap::ArcSwap;
+use redb::{Database, ReadableDatabase, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// A command on its way to the writer, with what stays beside the books.
+pub struct Envelope {
+    pub command: Command,
+    pub by: By,
+    /// The people it names, so that they can be called by their names later.
+    pub people: Vec<UserId>,
+    /// The body as it was received.
+    pub raw: Option<Vec<u8>>,
+    pub reply: oneshot::Sender<Result<Reply, Fail>>,
+}
+
+/// What the writer is asked for.
+pub enum Ask {
+    Command(Box<Envelope>),
+    /// A durable write with no content: is the disk still there?
+    Beat(oneshot::Sender<Result<Reply, Fail>>),
+}
+
+const BATCH: usize = 256;
+
+/// How the writing goes, for the metrics.
+#[derive(Default)]
+pub struct Pulse {
+    pub commits: AtomicU64,
+    pub commands: AtomicU64,
+    pub commit_micros: AtomicU64,
+    pub slowest_micros: AtomicU64,
+    pub defects: AtomicU64,
+    /// When the last durable write was done, milliseconds.
+    pub last_commit: AtomicU64,
+}
+
+pub(super) struct Writer {
+    pub db: Arc<Database>,
+    pub names: Arc<Names>,
+    pub clock: Arc<dyn Clock>,
+    pub view: Arc<ArcSwap<Snapshot>>,
+    pub changed: watch::Sender<u64>,
+    pub failed: watch::Sender<bool>,
+    pub pulse: Arc<Pulse>,
+    pub has_space: super::HasSpace,
+    pub mark: Mark,
+    pub rules: Mutex<Option<Vec<Arc<Rules>>>>,
+}
+
+/// Where the journal ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub seq: u64,
+    pub at: At,
+}
+
+/// The one way to write. With quick repair the file survives a failed flush, and opens at once after
+/// a kill, however large it is.
+#[allow(clippy::disallowed_methods)] // the one caller
+pub fn begin(db: &Database) -> Result<WriteTransaction, Error> {
+    let mut txn = db.begin_write()?;
+    txn.set_quick_repair(true);
+    Ok(txn)
+}
+
+pub fn write_mark(tables: &mut Tables<'_>, mark: Mark) -> Result<(), Error> {
+    tables.insert(Tab::Meta, b"mark", &encode(&mark))
+}
+
+pub fn read_mark(store: &impl Store) -> Result<Mark, Error> {
+    let bytes = store.get(Tab::Meta, b"mark")?;
+    bytes.map_or(Ok(Mark::default()), |bytes| decode(&bytes, Tab::Meta.name()))
+}
+
+impl Writer {
+    /// Works until the ledger is closed or the disk fails.
+    pub fn run(mut self, asks: &Receiver<Ask>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            match asks.recv_timeout(Duration::from_secs(3600)) {
+                Ok(ask) => batch.push(ask),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            batch.extend(asks.try_iter().take(BATCH - 1));
+            let mut answers = Vec::with_capacity(batch.len());
+            let done = self.commit(batch.drain(..), &mut answers);
+            if let Err(error) = &done {
+                tracing::error!(%error, "the write failed; referd ends, to start again from the file");
+            }
+            for (reply, answer) in answers {
+                _ = reply.send(if done.is_ok() { answer } else { Err(Fail::Unknown) });
+            }
+            if done.is_err() {
+                _ = self.failed.send(true);
+                return;
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: impl Iterator<Item = Ask>, answers: &mut Vec<Answered>) -> Result<(), Error> {
+        let started = self.clock.now();
+        if !(self.has_space)() {
+            answers.extend(batch.map(|ask| (ask.reply(), Err(Fail::NoSpace))));
+            return Ok(());
+        }
+        let asks: Vec<Ask> = batch.collect();
+        let count = asks.len() as u64;
+        let mut mark = self.mark;
+        mark.at = mark.at.max(started);
+        let txn = begin(&self.db)?;
+        let mut writes = false;
+        {
+            let mut tables = Tables::open(&txn, self.names.clone(), &self.rules)?;
+            for ask in asks {
+                match ask {
+                    Ask::Beat(reply) => {
+                        writes = true;
+                        answers.push((reply, Ok(Reply::Nothing)));
+                    }
+                    Ask::Command(envelope) => {
+                        let Envelope { command, by, people, raw, reply } = *envelope;
+                        let stamp = Stamp { seq: mark.seq + 1, at: mark.at };
+                        // The sender's answer stands in the list before anything can fail.
+                        answers.push((reply, Err(Fail::Unknown)));
+                        let answer = self.take(&mut tables, stamp, by, command, people, raw)?;
+                        if let Ok((_, true)) = answer {
+                            mark.seq += 1;
+                            writes = true;
+                        }
+                        writes |= matches!(answer, Err(Fail::Defect));
+                        if let Some(last) = answers.last_mut() {
+                            last.1 = answer.map(|(reply, _)| reply);
+                        }
+                    }
+                }
+            }
+            if writes {
+                write_mark(&mut tables, mark)?;
+                tables.finish()?;
+            }
+        }
+        if !writes {
+            return Ok(());
+        }
+        txn.commit()?;
+        self.view.store(Arc::new(Snapshot::new(self.db.begin_read()?, self.names.clone())));
+        self.mark = mark;
+        self.changed.send_replace(mark.seq);
+        self.measure(started, count);
+        Ok(())
+    }
+
+    /// Decides one command and writes what follows. The flag says whether anything was written.
+    fn take(
+        &self,
+        tables: &mut Tables<'_>,
+        stamp: Stamp,
+        by: By,
+        command: Command,
+        people: Vec<UserId>,
+        raw: Option<Vec<u8>>,
+    ) -> Result<Result<(Reply, bool), Fail>, Error> {
+        let decided = match decide(tables, &command, stamp)? {
+            Ok(Ok(decision)) => decision,
+            Ok(Err(refusal)) => return Ok(Err(Fail::Refused(refusal))),
+            Err(Panicked) => {
+                self.pulse.defects.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(kind = command.kind(), "a defect stopped a command; it is kept in quarantine");
+                let kept = encode(&(stamp.at, by, &command));
+                let name = crate::domain::id::Id::of("quarantine", &[&kept]);
+                tables.insert(Tab::Quarantine, name.as_bytes(), &kept)?;
+                return Ok(Err(Fail::Defect));
+            }
+        };
+        if decided.is_same() {
+            return Ok(Ok((decided.reply, false)));
+        }
+        for user in &people {
+            let person = self.names.person(user);
+            if tables.get(Tab::People, person.as_bytes())?.is_none() {
+                tables.insert(Tab::People, person.as_bytes(), user.as_str().as_bytes())?;
+            }
+        }
+        if let Some(raw) = raw {
+            tables.insert(Tab::Inbox, &Key::new().u64(stamp.seq).done(), &raw)?;
+        }
+        let reply = decided.reply.clone();
+        tables.apply(stamp, by, &command, decided)?;
+        Ok(Ok((reply, true)))
+    }
+
+    fn measure(&self, started: At, commands: u64) {
+        let now = self.clock.now();
+        let micros = u64::try_from(now.0 - started.0).unwrap_or(0) * 1000;
+        self.pulse.commits.fetch_add(1, Ordering::Relaxed);
+        self.pulse.commands.fetch_add(commands, Ordering::Relaxed);
+        self.pulse.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        self.pulse.slowest_micros.fetch_max(micros, Ordering::Relaxed);
+        self.pulse.last_commit.store(now.0 as u64, Ordering::Relaxed);
+    }
+}
+
+type Answered = (oneshot::Sender<Result<Reply, Fail>>, Result<Reply, Fail>);
+
+impl Ask {
+    fn reply(self) -> oneshot::Sender<Result<Reply, Fail>> {
+        match self {
+            Ask::Command(envelope) => envelope.reply,
+            Ask::Beat(reply) => reply,
+        }
+    }
+}
+
+struct Panicked;
+
+type Decided = Result<Result<Decision, Refusal>, Panicked>;
+
+/// Which family decides which command.
+fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided, Error> {
+    match command {
+        Command::MyCode(command) => by::<ShareFamily>(store, command, stamp),
+        Command::Issue(command) => by::<IssueFamily>(store, command, stamp),
+        Command::Claim(command) => by::<ClaimFamily>(store, command, stamp),
+        Command::Report(command) => by::<ReportFamily>(store, command, stamp),
+        Command::Adopt(command) => by::<AdoptFamily>(store, command, stamp),
+        Command::Refill(command) => by::<RefillFamily>(store, command, stamp),
+        Command::Import(command) => by::<ImportFamily>(store, command, stamp),
+        Command::Begin(command) => by::<BeginFamily>(store, command, stamp),
+        Command::Settle(command) => by::<SettleFamily>(store, command, stamp),
+        Command::Recover(command) => by::<RecoverFamily>(store, command, stamp),
+        Command::Retry(command) => by::<RetryFamily>(store, command, stamp),
+        Command::Discard(command) => by::<DiscardFamily>(store, command, stamp),
+        Command::Fire(command) => by::<DueFamily>(store, command, stamp),
+    }
+}
+
+fn by<F: Load>(store: &Tables<'_>, command: &F::Command, stamp: Stamp) -> Result<Decided, Error> {
+    let facts = F::load(store, command, stamp.at)?;
+    Ok(catch_unwind(AssertUnwindSafe(|| <F as Family>::decide(&facts, command, stamp))).map_err(|_| Panicked))
+}
