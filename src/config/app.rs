@@ -1,0 +1,179 @@
+//! One app: who it is, how its calls prove themselves, and the keys to Apple and RevenueCat.
+
+use super::section::{Section, child, note};
+use super::{Algorithm, App, AppStoreConnect, Auth, Fault, Jwt, JwtKey, RevenueCat, campaign, reserved, secret, url};
+use std::collections::BTreeMap;
+
+pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
+    s.need("apps", "add [apps.NAME] with the app's bundle_id and apple_id");
+    let given = s.has("apps");
+    let sections = s.named("apps");
+    if given && sections.is_empty() {
+        s.wrong("apps", "holds no app", "add [apps.NAME] with the app's bundle_id and apple_id");
+    }
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut apps = Vec::new();
+    for (name, section) in sections {
+        let (context, key) = (section.context, section.key("base_path"));
+        if !is_name(&name) {
+            note(context, child(&s.key("apps"), &name), "is no name", "use 1 to 32 of a-z, 0-9, _ and -");
+        }
+        let Some(app) = app(name, section) else { continue };
+        if let Some(other) = taken.insert(app.base_path.clone(), app.name.clone()) {
+            note(context, key, format!("is the same as that of {other}"), "give each app a base_path of its own");
+        }
+        apps.push(app);
+    }
+    apps
+}
+
+/// Names of apps and campaigns stand in file names, addresses and commands.
+pub(super) fn is_name(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(part)
+}
+
+/// None only where a problem was noted, as below.
+fn app(name: String, mut s: Section<'_>) -> Option<App> {
+    s.need("bundle_id", "the app's bundle identifier, as com.example.alma");
+    let bundle_id = s.parsed("bundle_id", bundle_id);
+    s.need("apple_id", "the app's number in App Store Connect, under App Information");
+    let apple_id = s.number("apple_id", 1..=i64::MAX);
+    let base_path = s.any_text("base_path").unwrap_or_default();
+    if let Err((what, remedy)) = base_path_is_good(&base_path) {
+        s.wrong("base_path", what, remedy);
+    }
+    let time_zone = s.parsed_or("time_zone", "UTC", time_zone);
+    let auth = auth(s.table_or_empty("auth"));
+    let (has_connect, has_revenuecat) = (s.has("app_store_connect"), s.has("revenuecat"));
+    let app_store_connect = s.table("app_store_connect").and_then(app_store_connect);
+    let revenuecat = s.table("revenuecat").and_then(revenuecat);
+    reserved::app(&mut s);
+    let campaigns = campaign::campaigns(&mut s);
+    let default_campaign = s.needed_text("default_campaign", "the id of one of the campaigns");
+
+    let known = |c: &super::Campaign| c.policy.campaign == default_campaign || c.policy.campaign.is_empty();
+    if !default_campaign.is_empty() && !campaigns.iter().any(known) {
+        let remedy = "name one of the app's [[campaigns]] by its id";
+        s.wrong("default_campaign", "is the id of no campaign", remedy);
+    }
+    if !has_connect && let Some(c) = campaigns.iter().find(|c| !c.policy.offer_code_id.is_empty()) {
+        let what = format!("is missing, and campaign {} has an offer_code_id to make codes of", c.policy.campaign);
+        s.wrong("app_store_connect", what, "add the API key, or remove offer_code_id and import codes");
+    }
+    if !has_revenuecat && let Some(c) = campaigns.iter().find(|c| c.policy.reward.days > 0) {
+        let what = format!("is missing, and campaign {} grants days through it", c.policy.campaign);
+        s.wrong("revenuecat", what, "add the table, or set the campaign's reward.days = 0");
+    }
+    Some(App {
+        name,
+        bundle_id: bundle_id?,
+        apple_id: u64::try_from(apple_id?).ok()?,
+        base_path,
+        default_campaign,
+        time_zone: time_zone?,
+        auth: auth?,
+        app_store_connect,
+        revenuecat,
+        campaigns,
+    })
+}
+
+fn bundle_id(text: &str) -> Result<String, Fault> {
+    let good = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+    if good { Ok(text.to_owned()) } else { Err(("is no bundle identifier", "use letters, digits, - and .")) }
+}
+
+fn base_path_is_good(text: &str) -> Result<(), Fault> {
+    let part =
+        |p: &str| !matches!(p, "" | "." | "..") && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b));
+    let good = text.is_empty() || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part));
+    if good { Ok(()) } else { Err(("is no path", "write \"\" or \"/name\", without a slash at its end")) }
+}
+
+/// "UTC" or a name of the shape `Area/Place`; whether the zone exists is for its user to find out.
+fn time_zone(text: &str) -> Result<String, Fault> {
+    let part = |p: &str| {
+        p.starts_with(|c: char| c.is_ascii_alphabetic())
+            && p.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    let good = text == "UTC" || (text.contains('/') && text.split('/').all(part));
+    if good { Ok(text.to_owned()) } else { Err(("is no time zone", "write \"UTC\" or a name like \"Europe/Berlin\"")) }
+}
+
+fn auth(mut s: Section<'_>) -> Option<Auth> {
+    let asked = ["server_key", "server_key_file", "jwt"].iter().any(|key| s.has(key));
+    if !asked {
+        s.wrong("server_key", "is missing, and there is no jwt", "give server_key_file, a [jwt] table, or both");
+    }
+    let server_key = s.secret("server_key", secret::STRONG);
+    let jwt = s.table("jwt").and_then(jwt);
+    asked.then_some(Auth { server_key, jwt })
+}
+
+fn jwt(mut s: Section<'_>) -> Option<Jwt> {
+    s.need("algorithm", "write one of \"ES256\", \"RS256\", \"EdDSA\", \"HS256\"");
+    let algorithm = s.choice(
+        "algorithm",
+        &[
+            ("ES256", Algorithm::Es256),
+            ("RS256", Algorithm::Rs256),
+            ("EdDSA", Algorithm::EdDsa),
+            ("HS256", Algorithm::Hs256),
+        ],
+    );
+    let key = jwt_key(&mut s, algorithm);
+    let issuer = s.needed_text("issuer", "the token's iss, compared as it is");
+    let audience = s.needed_text("audience", "the token's aud, compared as it is");
+    let user_claim = s.parsed_or("user_claim", "sub", |text| Ok(text.to_owned()))?;
+    Some(Jwt { algorithm: algorithm?, key: key?, issuer, audience, user_claim })
+}
+
+/// Exactly one key, of the kind that the algorithm can use.
+fn jwt_key(s: &mut Section<'_>, algorithm: Option<Algorithm>) -> Option<JwtKey> {
+    let given = |s: &Section<'_>, name: &str| s.has(name) || s.has(&format!("{name}_file"));
+    let kinds = [given(s, "public_key"), s.has("jwks_url"), given(s, "secret")];
+    let public = s.secret("public_key", 0);
+    let jwks_url = s.parsed("jwks_url", url::base).map(JwtKey::JwksUrl);
+    let secret = s.secret("secret", secret::STRONG).map(JwtKey::Secret);
+    let public = public.and_then(|key| {
+        // PEM is the one form that says which half of the key it is.
+        let pem = key.expose().contains("PUBLIC KEY-----");
+        if !pem {
+            s.wrong("public_key", "is no public key in PEM", "give the text that begins -----BEGIN PUBLIC KEY-----");
+        }
+        pem.then(|| JwtKey::Public(key.expose().to_owned()))
+    });
+    let shared = algorithm? == Algorithm::Hs256;
+    match (kinds, shared) {
+        ([false, false, true], true) => secret,
+        ([true, false, false], false) => public,
+        ([false, true, false], false) => jwks_url,
+        (_, true) => {
+            s.wrong("secret", "is the one key that HS256 uses", "give secret_file, and no public_key or jwks_url");
+            None
+        }
+        (_, false) => {
+            let remedy = "give one of public_key_file and jwks_url, and no secret";
+            s.wrong("public_key", "or jwks_url is the one key that this algorithm uses", remedy);
+            None
+        }
+    }
+}
+
+fn app_store_connect(mut s: Section<'_>) -> Option<AppStoreConnect> {
+    let issuer_id = s.text("issuer_id");
+    let key_id = s.needed_text("key_id", "the ten characters of the key's name in App Store Connect");
+    let private_key = s.needed_secret("private_key", 0);
+    let base_url = s.parsed_or("base_url", "https://api.appstoreconnect.apple.com", url::base)?;
+    Some(AppStoreConnect { issuer_id, key_id, private_key, base_url })
+}
+
+fn revenuecat(mut s: Section<'_>) -> Option<RevenueCat> {
+    let webhook_authorization = s.needed_secret("webhook_authorization", 0);
+    let webhook_signing_secret = s.secret("webhook_signing_secret", secret::STRONG);
+    let api_key = s.needed_secret("api_key", 0);
+    let base_url = s.parsed_or("base_url", "https://api.revenuecat.com", url::base);
+    let entitlement = s.needed_text("entitlement", "the entitlement's identifier in RevenueCat");
+    Some(RevenueCat { webhook_authorization, webhook_signing_secret, api_key, base_url: base_url?, entitlement })
+}

@@ -1,0 +1,170 @@
+//! What `referd init` writes: a commented configuration and fresh secrets; and `referd token`.
+
+use crate::entropy::Entropy;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// The files of the example that referd can make itself.
+const FRESH: &[&str] = &["secrets/admin.token", "secrets/alma-server.key", "secrets/rc-authorization"];
+
+/// The files of the example that only their owner can put there, and where they come from.
+pub const STILL_NEEDED: &[(&str, &str)] = &[
+    ("secrets/fullchain.pem", "the certificate chain of server.public_url"),
+    ("secrets/privkey.pem", "the certificate's private key"),
+    ("secrets/AuthKey_2X9R4HXF34.p8", "the App Store Connect API key (Users and Access, Integrations)"),
+    ("secrets/rc-secret-key", "the RevenueCat v1 secret key (API keys)"),
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("{} exists already; nothing was written", .0.display())]
+    Exists(PathBuf),
+    #[error("{} cannot be written: {why}", path.display())]
+    Write { path: PathBuf, why: std::io::Error },
+}
+
+/// A fresh secret: 32 random bytes as base64url.
+pub fn token(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Writes `config.toml` and its fresh secrets below `folder`; returns what was written.
+pub fn init(folder: &Path, entropy: &dyn Entropy) -> Result<Vec<PathBuf>, InitError> {
+    let config = folder.join("config.toml");
+    let secrets: Vec<PathBuf> = FRESH.iter().map(|name| folder.join(name)).collect();
+    // A dangling link is in the way as well.
+    if let Some(there) = std::iter::once(&config).chain(&secrets).find(|path| path.symlink_metadata().is_ok()) {
+        return Err(InitError::Exists(there.clone()));
+    }
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |why| InitError::Write { path, why }
+    };
+    let home = folder.join("secrets");
+    DirBuilder::new().mode(0o700).recursive(true).create(&home).map_err(failed(&home))?;
+    for path in &secrets {
+        write(path, 0o600, &format!("{}\n", token(entropy))).map_err(failed(path))?;
+    }
+    write(&config, 0o644, EXAMPLE).map_err(failed(&config))?;
+    Ok(std::iter::once(config).chain(secrets).collect())
+}
+
+fn write(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(text.as_bytes())
+}
+
+/// What was written, and what is still to be done.
+pub fn report(written: &[PathBuf]) -> String {
+    let made: String = written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
+    let needed: String = STILL_NEEDED.iter().map(|(path, what)| format!("  {path}: {what}\n")).collect();
+    format!("{made}\nStill needed, beside config.toml:\n{needed}\nThen edit config.toml and run `referd check`.\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::resolve::understand;
+    use crate::config::tests::Folder;
+    use crate::config::{Config, Problem, load};
+    use crate::entropy::SeededEntropy;
+    use std::os::unix::fs::PermissionsExt;
+    use toml::{Table, Value};
+
+    #[test]
+    fn tokens_are_32_bytes_and_differ() {
+        let entropy = SeededEntropy::new(1);
+        let (a, b) = (token(&entropy), token(&entropy));
+        assert_eq!(URL_SAFE_NO_PAD.decode(&a).map(|bytes| bytes.len()), Ok(32));
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn what_init_writes_lacks_only_what_it_names() {
+        let folder = Folder::new();
+        let written = init(&folder.0, &SeededEntropy::new(2)).expect("an empty folder");
+        let mode = |path: &Path| path.metadata().expect("it was written").permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.0.join("secrets")), 0o700);
+        assert_eq!(written.len(), 1 + FRESH.len());
+        for path in &written[1..] {
+            assert_eq!(mode(path), 0o600, "{path:?}");
+        }
+        let problems = load(&written[0], []).expect_err("files are still needed");
+        assert_eq!(problems.len(), STILL_NEEDED.len(), "{problems:?}");
+        for (path, what) in STILL_NEEDED {
+            assert!(problems.iter().any(|p| p.what.contains(path)), "{path}");
+            assert!(report(&written).contains(&format!("{path}: {what}")), "{path}");
+            folder.write(path, "-----BEGIN SOMETHING-----");
+        }
+        assert_eq!(load(&written[0], []).err(), None);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_nothing_half_written() {
+        for there in ["config.toml", "secrets/rc-authorization"] {
+            let folder = Folder::new();
+            folder.write(there, "mine");
+            let error = init(&folder.0, &SeededEntropy::new(3)).expect_err(there);
+            assert!(error.to_string().contains(there), "{error}");
+            assert_eq!(folder.files(), [there], "{there}");
+            assert_eq!(std::fs::read_to_string(folder.0.join(there)).ok().as_deref(), Some("mine"));
+        }
+    }
+
+    /// What the example shows and leaves to its reader: no defaults, and yet not needed.
+    const OPTIONAL: &[&str] = &["issuer_id", "offer_code_id", "product_ids"];
+
+    fn leaves(value: &Value, at: &[String], found: &mut Vec<Vec<String>>) {
+        let inner: Vec<(String, &Value)> = match value {
+            Value::Table(table) => table.iter().map(|(key, inner)| (key.clone(), inner)).collect(),
+            Value::Array(list) if list.iter().all(Value::is_table) => {
+                list.iter().enumerate().map(|(place, inner)| (place.to_string(), inner)).collect()
+            }
+            _ => return found.push(at.to_vec()),
+        };
+        inner.iter().for_each(|(key, inner)| leaves(inner, &[at, std::slice::from_ref(key)].concat(), found));
+    }
+
+    fn without(value: &mut Value, path: &[String]) {
+        match (value, path) {
+            (Value::Table(table), [last]) => drop(table.remove(last)),
+            (Value::Table(table), [first, rest @ ..]) => without(table.get_mut(first).expect("a leaf"), rest),
+            (Value::Array(list), [first, rest @ ..]) => {
+                without(&mut list[first.parse::<usize>().expect("a place")], rest)
+            }
+            _ => panic!("{path:?} is no leaf"),
+        }
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let folder = Folder::new();
+        let made = FRESH.iter().chain(STILL_NEEDED.iter().map(|(path, _)| path));
+        made.for_each(|path| folder.write(path, "-----BEGIN SOMETHING-----"));
+        let read = |value: &Value| -> Result<Config, Vec<Problem>> {
+            understand(value.as_table().cloned().expect("the whole"), &folder.0, Vec::new())
+        };
+        let whole = Value::Table(EXAMPLE.parse::<Table>().expect("the example is TOML"));
+        let example = read(&whole).expect("the example is good");
+        let (mut found, mut bare, mut defaulted) = (Vec::new(), whole.clone(), 0);
+        leaves(&whole, &[], &mut found);
+        for path in found.iter().filter(|path| !OPTIONAL.contains(&path.last().map_or("", String::as_str))) {
+            let mut less = whole.clone();
+            without(&mut less, path);
+            if let Ok(config) = read(&less) {
+                assert_eq!(config, example, "{path:?} shows another value than its default");
+                without(&mut bare, path);
+                defaulted += 1;
+            }
+        }
+        assert!(defaulted >= 18, "{defaulted} keys have defaults");
+        assert_eq!(read(&bare), Ok(example));
+    }
+}

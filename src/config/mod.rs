@@ -1,0 +1,174 @@
+//! The file as written, and as understood: every fault at once, each with its key and what to do.
+//! Nothing here reads the environment or the time; both are told.
+
+mod app;
+mod campaign;
+pub mod check;
+mod environment;
+pub mod file;
+pub mod init;
+mod network;
+mod reserved;
+mod resolve;
+mod schedule;
+mod secret;
+mod section;
+#[cfg(test)]
+mod tests;
+mod unbuilt;
+mod url;
+
+pub use file::locate;
+pub use network::Network;
+pub use secret::Secret;
+
+use crate::domain::policy::Policy;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub server: Server,
+    pub admin: Admin,
+    pub apps: Vec<App>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// Without a slash at its end.
+    pub public_url: String,
+    pub tls: Tls,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Paths, not contents: the listener reads them again when they change.
+    Files {
+        cert: PathBuf,
+        key: PathBuf,
+    },
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub listen: AdminListen,
+    pub token: Secret,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Always a loopback address.
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    pub name: String,
+    pub bundle_id: String,
+    pub apple_id: u64,
+    /// Empty, or `/x` without a slash at its end.
+    pub base_path: String,
+    /// The id of one of `campaigns`.
+    pub default_campaign: String,
+    pub time_zone: String,
+    pub auth: Auth,
+    pub app_store_connect: Option<AppStoreConnect>,
+    pub revenuecat: Option<RevenueCat>,
+    pub campaigns: Vec<Campaign>,
+}
+
+/// At least one of the two is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    pub server_key: Option<Secret>,
+    pub jwt: Option<Jwt>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    pub algorithm: Algorithm,
+    /// Fits the algorithm.
+    pub key: JwtKey,
+    pub issuer: String,
+    pub audience: String,
+    pub user_claim: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    Es256,
+    Rs256,
+    EdDsa,
+    Hs256,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtKey {
+    /// PEM text.
+    Public(String),
+    JwksUrl(String),
+    Secret(Secret),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppStoreConnect {
+    /// Absent: an individual key (Apple, Generating Tokens for API Requests).
+    pub issuer_id: Option<String>,
+    pub key_id: String,
+    /// As given: PEM, PEM with lost or escaped newlines, or the bare base64 body.
+    pub private_key: Secret,
+    pub base_url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevenueCat {
+    /// The whole header value.
+    pub webhook_authorization: Secret,
+    /// Present: the signature is required as well.
+    pub webhook_signing_secret: Option<Secret>,
+    pub api_key: Secret,
+    pub base_url: String,
+    pub entitlement: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    pub policy: Policy,
+    /// May hold `{code}`, `{redeem_url}` and `{share_url}`, and no other brace.
+    pub share_text: String,
+    /// Cron with seconds, UTC.
+    pub refill_schedule: String,
+}
+
+/// One fault: where, what, and what to do about it. It never holds the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub key: String,
+    pub what: String,
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.key, self.what, self.remedy)
+    }
+}
+
+/// What is wrong with one value, and what to write instead.
+pub(crate) type Fault = (&'static str, &'static str);
+
+/// Reads the file at `path`, with the overrides and the credentials folder that `env` names.
+pub fn load(path: &Path, env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, Vec<Problem>> {
+    let table = file::read(path).map_err(|problem| vec![problem])?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    resolve::understand(table, folder, env.into_iter().collect())
+}

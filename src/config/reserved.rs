@@ -1,0 +1,91 @@
+//! Keys of features to come: known and typed like any other, and kept nowhere.
+//! `unbuilt` says which of their values are refused.
+
+use super::section::Section;
+use super::{schedule, url};
+
+pub(super) fn acme(s: &mut Section<'_>) {
+    s.texts("domains");
+    s.text("contact");
+    s.parsed("directory_url", url::base);
+    s.text("directory_ca_file");
+}
+
+pub(super) fn backup(mut s: Section<'_>) {
+    s.parsed("schedule", schedule::schedule);
+    s.number("keep", 1..=10_000);
+}
+
+pub(super) fn app(s: &mut Section<'_>) {
+    if let Some(mut server) = s.table("app_store_server") {
+        for key in ["issuer_id", "key_id", "root_certificate_file"] {
+            server.text(key);
+        }
+        server.unread_secret("private_key");
+        server.parsed("production_url", url::base);
+        server.parsed("sandbox_url", url::base);
+    }
+    if let Some(mut check) = s.table("device_check") {
+        check.text("team_id");
+        check.text("key_id");
+        check.unread_secret("private_key");
+        check.parsed("base_url", url::base);
+    }
+    if let Some(mut notifications) = s.table("notifications") {
+        notifications.number("max_age_days", 0..=3650);
+        notifications.texts("forward_to");
+        notifications.flag("allow_private_forwards", false);
+        for mut hook in notifications.list("webhooks") {
+            hook.text("url");
+            hook.unread_secret("secret");
+            hook.texts("events");
+        }
+    }
+    if let Some(mut refunds) = s.table("refunds") {
+        refunds.flag("answer", false);
+        refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
+    }
+    if let Some(mut tremendous) = s.table("tremendous") {
+        tremendous.unread_secret("api_key");
+        tremendous.parsed("base_url", url::base);
+        tremendous.text("funding_source_id");
+        tremendous.text("campaign_id");
+        tremendous.unread_secret("webhook_key");
+    }
+    for mut offer in s.list("offers") {
+        offer.text("id");
+        offer.text("product_id");
+        offer.texts("eligible");
+        offer.number("lapsed_days_min", 0..=3650);
+        offer.number("per_user", 0..=1_000_000);
+    }
+}
+
+pub(super) fn campaign(s: &mut Section<'_>) {
+    if let Some(mut payout) = s.table("payout") {
+        payout.number("minimum", 0..=i64::MAX);
+        payout.number("hold_days", 0..=3650);
+    }
+    let mut fraud = s.table_or_empty("fraud");
+    fraud.number("too_fast_seconds", 0..=i64::from(u32::MAX));
+    fraud.number("max_per_referrer_per_day", 0..=1_000_000);
+    fraud.number("max_claims_per_network_per_day", 0..=1_000_000);
+    fraud.flag("require_new_customer", false);
+    fraud.flag("family_sharing", false);
+    fraud.flag("rings", false);
+    fraud.choice("device_check", &[("off", ()), ("hold", ())]);
+    fraud.number("flags_expire_days", 0..=3650);
+    fraud.choice("flags_expire_to", &[("credited", ()), ("rejected", ())]);
+}
+
+pub(super) fn reward(s: &mut Section<'_>) {
+    for mut milestone in s.list("milestones") {
+        milestone.need("referrals", "how many credited completions it takes");
+        milestone.number("referrals", 1..=1_000_000);
+        milestone.need("days", "what it grants");
+        milestone.number("days", 1..=3650);
+    }
+    s.number("hold_days", 0..=3650);
+    s.number("max_per_month", 0..=1_000_000);
+    s.choice("anchor", &[("promo", ()), ("paid", ())]);
+}

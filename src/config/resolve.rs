@@ -1,0 +1,96 @@
+//! From the table to the configuration: the whole, the public side and the private side.
+
+use super::section::{Context, Section};
+use super::{
+    Admin, AdminListen, Config, Problem, Secret, Server, Tls, app, environment, network, reserved, secret, url,
+};
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+pub(super) fn understand(
+    mut table: Table,
+    folder: &Path,
+    env: Vec<(OsString, OsString)>,
+) -> Result<Config, Vec<Problem>> {
+    let credentials = env.iter().find(|(name, _)| name == "CREDENTIALS_DIRECTORY").map(|(_, v)| PathBuf::from(v));
+    let (overridden, problems) = environment::apply(&mut table, &env);
+    let context = Context { folder: folder.to_owned(), credentials, overridden, problems: RefCell::new(problems) };
+    let config = config(Section::root(&context, table));
+    match (config, context.problems.into_inner()) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// None only where a problem was noted.
+fn config(mut s: Section<'_>) -> Option<Config> {
+    let data_dir = s.parsed_or("data_dir", "data", |text| Ok(PathBuf::from(text)));
+    let data_dir = data_dir.map(|path| s.context.folder.join(path));
+    let server = server(s.table_or_empty("server"));
+    let admin = admin(s.table_or_empty("admin"), server.as_ref().map(|server| server.listen));
+    if let Some(backup) = s.table("backup") {
+        reserved::backup(backup);
+    }
+    let apps = app::apps(&mut s);
+    Some(Config { data_dir: data_dir?, server: server?, admin: admin?, apps })
+}
+
+fn server(mut s: Section<'_>) -> Option<Server> {
+    let listen = s.parsed_or("listen", "0.0.0.0:443", network::address);
+    s.need("public_url", "the https address that users reach, as https://refer.example.com");
+    let public_url = s.parsed("public_url", url::base);
+    let proxies = s.texts("trusted_proxies");
+    let trusted = proxies.iter().map(|text| network::network(text)).collect::<Result<Vec<_>, _>>();
+    let trusted_proxies = trusted.map_err(|(what, remedy)| s.wrong("trusted_proxies", what, remedy)).ok();
+    let private = !proxies.is_empty() || listen.is_none_or(|address| address.ip().is_loopback());
+    let tls = tls(s.table_or_empty("tls"), private);
+    Some(Server { listen: listen?, public_url: public_url?, tls: tls?, trusted_proxies: trusted_proxies? })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Acme,
+    Files,
+    Off,
+}
+
+fn tls(mut s: Section<'_>, private: bool) -> Option<Tls> {
+    s.need("mode", "write \"files\" with cert_file and key_file, or \"off\" behind a proxy of your own");
+    let mode = s.choice("mode", &[("acme", Mode::Acme), ("files", Mode::Files), ("off", Mode::Off)]);
+    reserved::acme(&mut s);
+    if mode == Some(Mode::Files) {
+        s.need("cert_file", "the certificate chain, PEM");
+        s.need("key_file", "the certificate's private key, PEM");
+    }
+    let (cert, key) = (s.path("cert_file"), s.path("key_file"));
+    match mode? {
+        Mode::Acme => None,
+        Mode::Off if private => Some(Tls::Off),
+        Mode::Off => {
+            let what = "\"off\" needs a loopback address in server.listen, or server.trusted_proxies";
+            s.wrong("mode", what, "listen on 127.0.0.1, name the proxies, or use \"files\"");
+            None
+        }
+        Mode::Files => {
+            let (cert, key) = (cert?, key?);
+            let there = [s.content("cert_file", &cert).is_some(), s.content("key_file", &key).is_some()];
+            there.iter().all(|there| *there).then_some(Tls::Files { cert, key })
+        }
+    }
+}
+
+fn admin(mut s: Section<'_>, public: Option<SocketAddr>) -> Option<Admin> {
+    let listen = s.parsed_or("listen", "127.0.0.1:7878", network::admin);
+    // Port 0 asks the system for a free one, so two of them differ.
+    if let (Some(AdminListen::Tcp(own)), Some(public)) = (&listen, public)
+        && *own == public
+        && own.port() != 0
+    {
+        s.wrong("listen", "is the public listener's address", "give the private side its own port");
+    }
+    let token: Secret = s.needed_secret("token", secret::STRONG);
+    Some(Admin { listen: listen?, token })
+}

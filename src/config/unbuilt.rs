@@ -1,0 +1,139 @@
+//! What the configuration may ask for and this version does not do. A feature that is built
+//! deletes its lines here.
+
+use toml::Value;
+
+pub(super) const WHAT: &str = "is not built yet; remove it";
+pub(super) const REMEDY: &str = "a later version brings it";
+
+type Asks = fn(&Value) -> bool;
+
+const GIVEN: Asks = |_| true;
+const TRUE: Asks = |v| v.as_bool() == Some(true);
+const NOT_ZERO: Asks = |v| v.as_integer().is_some_and(|n| n != 0);
+const NOT_EMPTY: Asks = |v| v.as_array().is_some_and(|list| !list.is_empty());
+
+/// Keys, and which of their values ask for something.
+const LIST: &[(&str, Asks)] = &[
+    ("server.tls.mode", |v| v.as_str() == Some("acme")),
+    ("server.tls.domains", GIVEN),
+    ("server.tls.contact", GIVEN),
+    ("server.tls.directory_url", GIVEN),
+    ("server.tls.directory_ca_file", GIVEN),
+    ("backup", GIVEN),
+    ("apps.*.app_store_server", GIVEN),
+    ("apps.*.device_check", GIVEN),
+    ("apps.*.notifications.max_age_days", GIVEN),
+    ("apps.*.notifications.forward_to", GIVEN),
+    ("apps.*.notifications.allow_private_forwards", GIVEN),
+    ("apps.*.notifications.webhooks", GIVEN),
+    ("apps.*.refunds.answer", TRUE),
+    ("apps.*.refunds.preference", GIVEN),
+    ("apps.*.tremendous", GIVEN),
+    ("apps.*.offers", GIVEN),
+    ("apps.*.campaigns[].kind", |v| matches!(v.as_str(), Some("partner" | "winback"))),
+    ("apps.*.campaigns[].payout", GIVEN),
+    ("apps.*.campaigns[].reward.milestones", NOT_EMPTY),
+    ("apps.*.campaigns[].reward.hold_days", NOT_ZERO),
+    ("apps.*.campaigns[].reward.max_per_month", NOT_ZERO),
+    ("apps.*.campaigns[].reward.anchor", |v| v.as_str() == Some("paid")),
+    ("apps.*.campaigns[].fraud.too_fast_seconds", NOT_ZERO),
+    ("apps.*.campaigns[].fraud.max_per_referrer_per_day", NOT_ZERO),
+    ("apps.*.campaigns[].fraud.max_claims_per_network_per_day", NOT_ZERO),
+    ("apps.*.campaigns[].fraud.require_new_customer", TRUE),
+    ("apps.*.campaigns[].fraud.family_sharing", TRUE),
+    ("apps.*.campaigns[].fraud.rings", TRUE),
+    ("apps.*.campaigns[].fraud.device_check", |v| v.as_str() == Some("hold")),
+    ("apps.*.campaigns[].fraud.flags_expire_days", GIVEN),
+    ("apps.*.campaigns[].fraud.flags_expire_to", GIVEN),
+];
+
+/// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
+pub(super) fn asked(shape: &str, value: &Value) -> bool {
+    LIST.iter().any(|(key, asks)| *key == shape && asks(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{BASE, KEYS, loaded};
+
+    #[test]
+    fn the_list_names_real_keys() {
+        for (shape, _) in LIST {
+            let key = shape.replace('*', "alma").replace("[]", "[0]");
+            let within = |known: &str| known.strip_prefix(&key).is_some_and(|rest| !rest.starts_with('_'));
+            assert!(KEYS.split_whitespace().any(within), "{shape}");
+        }
+    }
+
+    fn check(toml: &str, expected: &[&str], row: &str) {
+        let problems = loaded(toml, &[]).err().unwrap_or_default();
+        assert!(problems.iter().all(|p| p.what == WHAT), "{row}: {problems:?}");
+        assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), expected, "{row}");
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_by_its_key() {
+        for (lines, expected) in [
+            ("[backup]", &["backup"][..]),
+            ("[backup]\nschedule = \"0 30 3 * * *\"\nkeep = 14", &["backup"]),
+            ("[apps.alma.app_store_server]\nprivate_key_file = \"gone\"", &["apps.alma.app_store_server"]),
+            ("[apps.alma.device_check]", &["apps.alma.device_check"]),
+            ("[apps.alma.notifications]", &[]),
+            ("[apps.alma.notifications]\nmax_age_days = 0", &["apps.alma.notifications.max_age_days"]),
+            ("[[apps.alma.notifications.webhooks]]\nurl = \"x\"", &["apps.alma.notifications.webhooks"]),
+            ("[apps.alma.refunds]\nanswer = false", &[]),
+            ("[apps.alma.refunds]\nanswer = true", &["apps.alma.refunds.answer"]),
+            ("[apps.alma.refunds]\npreference = \"DECLINE\"", &["apps.alma.refunds.preference"]),
+            ("[apps.alma.tremendous]", &["apps.alma.tremendous"]),
+            ("[[apps.alma.offers]]\nid = \"COMEBACK50\"", &["apps.alma.offers"]),
+        ] {
+            check(&format!("{lines}\n{BASE}"), expected, lines);
+        }
+        let acme = "mode = \"acme\"\ndomains = [\"refer.example.com\"]\ncontact = \"mailto:ops@example.com\"";
+        let keys = ["server.tls.mode", "server.tls.domains", "server.tls.contact"];
+        check(&BASE.replace("mode = \"off\"", acme), &keys, acme);
+    }
+
+    #[test]
+    fn rules_that_are_not_built_are_refused_where_they_ask_for_something() {
+        for (line, asks) in [
+            ("kind = \"partner\"", true),
+            ("kind = \"winback\"", true),
+            ("kind = \"referral\"", false),
+            ("payout = { minimum = 1 }", true),
+            ("reward.milestones = [{ referrals = 5, days = 365 }]", true),
+            ("reward.milestones = []", false),
+            ("reward.hold_days = 1", true),
+            ("reward.hold_days = 0", false),
+            ("reward.max_per_month = 1", true),
+            ("reward.max_per_month = 0", false),
+            ("reward.anchor = \"paid\"", true),
+            ("reward.anchor = \"promo\"", false),
+            ("fraud.too_fast_seconds = 1", true),
+            ("fraud.too_fast_seconds = 0", false),
+            ("fraud.max_per_referrer_per_day = 20", true),
+            ("fraud.max_per_referrer_per_day = 0", false),
+            ("fraud.max_claims_per_network_per_day = 1", true),
+            ("fraud.max_claims_per_network_per_day = 0", false),
+            ("fraud.require_new_customer = true", true),
+            ("fraud.require_new_customer = false", false),
+            ("fraud.family_sharing = true", true),
+            ("fraud.family_sharing = false", false),
+            ("fraud.rings = true", true),
+            ("fraud.rings = false", false),
+            ("fraud.device_check = \"hold\"", true),
+            ("fraud.device_check = \"off\"", false),
+            ("fraud.flags_expire_days = 30", true),
+            ("fraud.flags_expire_to = \"credited\"", true),
+        ] {
+            let campaign = "[[apps.alma.campaigns]]";
+            let key = format!("apps.alma.campaigns[0].{}", line.split(' ').next().unwrap_or_default());
+            let expected = if asks { &[key.as_str()][..] } else { &[] };
+            check(&BASE.replace(campaign, &format!("{campaign}\n{line}")), expected, line);
+        }
+        let typed = ("REFERD__APPS__ALMA__CAMPAIGNS__0__REWARD__HOLD_DAYS", "3");
+        assert!(loaded(BASE, &[typed]).is_err_and(|p| p.len() == 1 && p[0].what == WHAT));
+    }
+}
