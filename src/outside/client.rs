@@ -1,0 +1,208 @@
+//! The HTTP client of every call: no redirects, no proxies, no repeats, bounded in time and size.
+
+use super::Failure;
+use crate::domain::at::Span;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response};
+use std::error::Error;
+use std::time::Duration;
+
+#[derive(Clone)]
+pub struct Client(reqwest::Client);
+
+/// What an answer may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub time: Duration,
+    pub bytes: usize,
+}
+
+impl Limits {
+    pub const USUAL: Limits = Limits { time: Duration::from_secs(30), bytes: 256 << 10 };
+    /// For lists of codes.
+    pub const LARGE: Limits = Limits { time: Duration::from_secs(60), bytes: 8 << 20 };
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Nobody is waited for longer than this on their own word.
+const LONGEST_WAIT: Span = Span::hours(1);
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Complete when the status is a success; otherwise as much as came and fits.
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    /// Trusts the certificates of the machine. On a machine without any, https calls fail and plain http
+    /// to a stand-in still works.
+    pub fn new() -> Result<Client, Failure> {
+        let client = builder().build().or_else(|error| {
+            tracing::warn!(reason = %reason(error), "no trusted certificates on this machine: https calls will fail");
+            builder().tls_certs_only([]).build()
+        });
+        client.map(Client).map_err(|error| Failure::NotSent(reason(error)))
+    }
+
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.0.request(method, url)
+    }
+
+    pub async fn call(&self, request: RequestBuilder, limits: Limits) -> Result<Answer, Failure> {
+        let response = request.timeout(limits.time).send().await.map_err(failure)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let (body, complete) = read(response, limits.bytes).await;
+        if status.is_success() {
+            complete?;
+        }
+        Ok(Answer { status: status.as_u16(), headers, body })
+    }
+}
+
+impl Answer {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The seconds of `Retry-After`; its other form, a date, is not used by anyone we call.
+    pub fn retry_after(&self) -> Option<Span> {
+        let seconds: u32 = self.header(RETRY_AFTER.as_str())?.trim().parse().ok()?;
+        Some(Span::seconds(seconds.into()).min(LONGEST_WAIT))
+    }
+}
+
+fn builder() -> ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("referd/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(CONNECT)
+}
+
+async fn read(mut response: Response, limit: usize) -> (Vec<u8>, Result<(), Failure>) {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                return (body, Err(Failure::Unsure(format!("the answer is larger than {limit} bytes"))));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return (body, Ok(())),
+            Err(error) => return (body, Err(Failure::Unsure(reason(error)))),
+        }
+    }
+}
+
+fn failure(error: reqwest::Error) -> Failure {
+    if error.is_connect() || error.is_builder() {
+        Failure::NotSent(reason(error))
+    } else {
+        Failure::Unsure(reason(error))
+    }
+}
+
+/// The error and its innermost cause. The URL stays out: its path names users.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut innermost: &dyn Error = &error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let (outer, inner) = (error.to_string(), innermost.to_string());
+    if outer == inner { outer } else { format!("{outer}: {inner}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stand_in::{Reply, StandIn, answer, refused_url};
+    use super::*;
+
+    async fn get(url: &str, limits: Limits) -> Result<Answer, Failure> {
+        let client = Client::new().unwrap();
+        client.call(client.request(Method::GET, url), limits).await
+    }
+
+    fn small(bytes: usize) -> Limits {
+        Limits { bytes, ..Limits::USUAL }
+    }
+
+    #[tokio::test]
+    async fn answers() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
+        let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nabc";
+        let cut_chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n";
+        let cut_refusal = cut.replace("200 OK", "403 Forbidden");
+        let rows = [
+            (Reply::Raw(answer(200, "", "abcdef")), Ok((200, "abcdef"))),
+            (Reply::Raw(chunked.to_owned()), Ok((200, "abcdef"))),
+            (Reply::Raw(answer(302, "Location: http://127.0.0.1:9/\r\n", "x")), Ok((302, "x"))),
+            (Reply::Raw(answer(500, "", "x")), Ok((500, "x"))),
+            (Reply::Raw(cut_refusal), Ok((403, "abc"))),
+            (Reply::Raw(answer(403, "", "abcdefg")), Ok((403, ""))),
+            (Reply::Raw(answer(200, "", "abcdefg")), Err("unsure")),
+            (Reply::Raw(cut.to_owned()), Err("unsure")),
+            (Reply::Raw(cut_chunked.to_owned()), Err("unsure")),
+            (Reply::Raw("garbage\r\n\r\n".to_owned()), Err("unsure")),
+            (Reply::Drop, Err("unsure")),
+        ];
+        for (reply, expected) in rows {
+            let name = format!("{reply:?}");
+            let stand_in = StandIn::start(vec![reply]).await;
+            let got = match get(&stand_in.url, small(6)).await {
+                Ok(answer) => Ok((answer.status, String::from_utf8(answer.body).unwrap())),
+                Err(Failure::Unsure(_)) => Err("unsure"),
+                Err(other) => panic!("{name}: {other}"),
+            };
+            assert_eq!(got, expected.map(|(status, body)| (status, body.to_owned())), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_sent() {
+        let (_socket, refused) = refused_url();
+        for url in [refused.as_str(), "not a url", "ftp://127.0.0.1/"] {
+            assert!(matches!(get(url, Limits::USUAL).await, Err(Failure::NotSent(_))), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_unsure() {
+        let stand_in = StandIn::start(vec![Reply::Silence]).await;
+        let limits = Limits { time: Duration::from_millis(100), ..Limits::USUAL };
+        let Err(Failure::Unsure(why)) = get(&format!("{}/users/secret", stand_in.url), limits).await else {
+            panic!("an answer out of silence")
+        };
+        assert!(!why.contains("secret"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn the_request_names_us_and_nothing_else() {
+        let stand_in = StandIn::start(vec![Reply::Raw(answer(200, "", ""))]).await;
+        get(&stand_in.url, Limits::USUAL).await.unwrap();
+        assert!(stand_in.request(0).contains(concat!("user-agent: referd/", env!("CARGO_PKG_VERSION"), "\r\n")));
+    }
+
+    #[test]
+    fn waits() {
+        let rows = [
+            ("30", Some(Span::seconds(30))),
+            (" 0 ", Some(Span::ZERO)),
+            ("86400", Some(LONGEST_WAIT)),
+            ("-1", None),
+            ("99999999999999999999", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ];
+        for (header, expected) in rows {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, header.parse().unwrap())]);
+            assert_eq!(Answer { status: 429, headers, body: Vec::new() }.retry_after(), expected, "{header}");
+        }
+    }
+}

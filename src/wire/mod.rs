@@ -1,0 +1,8 @@
+//! Other people's bytes and our values, in both directions. Pure: no sockets, no clock.
+
+pub mod app_store_connect;
+pub mod hook;
+pub mod private_key;
+pub mod revenuecat;
+pub mod revenuecat_event;
+pub mod text;

@@ -1,0 +1,337 @@
+//! RevenueCat's webhook events as reports. Any field may be missing, null or of another type; none of that
+//! makes an event unreadable, because an event that is refused is lost after five more attempts.
+
+use crate::domain::at::At;
+use crate::domain::id::{Id, UserId};
+use crate::domain::purchase::{About, Purchase, Report, Source};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("the body is no JSON object")]
+    NotAnObject,
+}
+
+/// The most ids of one person that are read.
+const MAX_PEOPLE: usize = 256;
+/// A longer text is none of RevenueCat's or Apple's names.
+const MAX_TEXT: usize = 255;
+
+pub fn parse(body: &[u8]) -> Result<Report<UserId>, Fault> {
+    let envelope = Fields(serde_json::from_slice(body).map_err(|_| Fault::NotAnObject)?);
+    let event = envelope.raw("event").and_then(|event| serde_json::from_str(event.get()).ok());
+    let event = Fields(event.unwrap_or_default());
+    let digest = Id::of("revenuecat", &[body]);
+    let id = event.text("id").unwrap_or_else(|| digest.to_string());
+    let kind = event.text("type");
+    let about = kind.as_deref().map_or(About::Nothing, |kind| about(kind, &id, &event));
+    Ok(Report {
+        source: Source::RevenueCat,
+        event: id,
+        digest,
+        kind: kind.unwrap_or_else(|| "unrecognised".to_owned()),
+        at: event.instant("event_timestamp_ms"),
+        about,
+    })
+}
+
+fn about(kind: &str, id: &str, event: &Fields) -> About<UserId> {
+    let people = || event.people(&["app_user_id", "original_app_user_id"], "aliases");
+    match kind {
+        // Its people are made up.
+        "TEST" => About::Nothing,
+        "TRANSFER" => {
+            let (from, to) = (event.people(&[], "transferred_from"), event.people(&[], "transferred_to"));
+            if from.is_empty() || to.is_empty() { About::Nothing } else { About::Transfer { from, to } }
+        }
+        "SUBSCRIBER_ALIAS" => only(people()),
+        _ if event.is_promotional() => About::OwnGrant,
+        "INITIAL_PURCHASE" | "RENEWAL" | "NON_RENEWING_PURCHASE" if event.is_of_the_app_store() => {
+            About::Purchase { people: people(), purchase: purchase(id, event) }
+        }
+        _ => only(people()),
+    }
+}
+
+fn only(people: Vec<UserId>) -> About<UserId> {
+    if people.is_empty() { About::Nothing } else { About::People(people) }
+}
+
+fn purchase(id: &str, event: &Fields) -> Purchase {
+    let of_the_event = || format!("event:{id}");
+    let transaction = event.text("transaction_id");
+    let original = event.text("original_transaction_id").or_else(|| transaction.clone());
+    Purchase {
+        original_transaction_id: original.unwrap_or_else(of_the_event),
+        transaction_id: transaction.unwrap_or_else(of_the_event),
+        product_id: event.text("product_id").unwrap_or_default(),
+        offer: event.word("offer_code"),
+        purchased_at: event.instant("purchased_at_ms").or_else(|| event.instant("event_timestamp_ms")),
+        is_test: event.word("environment").is_some_and(|environment| environment != "PRODUCTION"),
+    }
+}
+
+/// A JSON object whose values are read only when they are asked for: whatever is odd elsewhere does no harm.
+#[derive(Default)]
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    fn raw(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied()
+    }
+    fn instant(&self, name: &str) -> Option<At> {
+        let raw = self.raw(name)?.get();
+        let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+        read::<i64>(raw).or_else(|| whole(read::<f64>(raw)?)).map(At)
+    }
+    /// A text that is not empty.
+    fn word(&self, name: &str) -> Option<String> {
+        word(self.raw(name)?)
+    }
+    /// A name: a text, or a whole number as it is written.
+    fn text(&self, name: &str) -> Option<String> {
+        text(self.raw(name)?)
+    }
+    /// The valid user ids of these fields and this list, in order and each once.
+    fn people(&self, names: &[&str], list: &str) -> Vec<UserId> {
+        let single = names.iter().filter_map(|name| self.raw(name));
+        let listed: Vec<&RawValue> =
+            self.raw(list).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let mut people = Vec::new();
+        for person in single.chain(listed).filter_map(text).filter_map(|id| UserId::parse(&id).ok()) {
+            if people.len() == MAX_PEOPLE {
+                break;
+            }
+            if !people.contains(&person) {
+                people.push(person);
+            }
+        }
+        people
+    }
+    fn is_promotional(&self) -> bool {
+        ["store", "period_type"].iter().any(|name| self.word(name).as_deref() == Some("PROMOTIONAL"))
+    }
+    fn is_of_the_app_store(&self) -> bool {
+        matches!(self.word("store").as_deref(), None | Some("APP_STORE" | "MAC_APP_STORE"))
+    }
+}
+
+fn word(raw: &RawValue) -> Option<String> {
+    read::<String>(raw.get()).filter(|text| !text.is_empty() && text.len() <= MAX_TEXT)
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    let written = raw.get();
+    let digits = written.strip_prefix('-').unwrap_or(written);
+    let is_whole = !digits.is_empty() && written.len() <= MAX_TEXT && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_whole { Some(written.to_owned()) } else { word(raw) }
+}
+
+fn read<T: DeserializeOwned>(raw: &str) -> Option<T> {
+    serde_json::from_str(raw).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const AT: i64 = 1_795_253_400_000;
+
+    /// An event of a person with three ids, with every field that matters; `null` in `changes` stays a null.
+    fn event(kind: &str, changes: Value) -> Value {
+        let mut event = json!({
+            "type": kind, "id": "E1", "event_timestamp_ms": AT, "app_user_id": "jen", "original_app_user_id": "$RCAnonymousID:1",
+            "aliases": ["jen", "jen-2"], "store": "APP_STORE", "environment": "PRODUCTION", "period_type": "NORMAL",
+            "product_id": "monthly", "transaction_id": "200", "original_transaction_id": "100",
+            "purchased_at_ms": AT - 5, "offer_code": null, "price": 0, "new_field": {"deep": [1]},
+        });
+        event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        json!({"api_version": "1.0", "event": event})
+    }
+
+    fn read(body: &Value) -> Report<UserId> {
+        parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn ids(ids: &[&str]) -> Vec<UserId> {
+        ids.iter().map(|id| UserId::parse(id).unwrap()).collect()
+    }
+
+    fn jen() -> Vec<UserId> {
+        ids(&["jen", "$RCAnonymousID:1", "jen-2"])
+    }
+
+    fn bought() -> Purchase {
+        Purchase {
+            original_transaction_id: "100".to_owned(),
+            transaction_id: "200".to_owned(),
+            product_id: "monthly".to_owned(),
+            offer: None,
+            purchased_at: Some(At(AT - 5)),
+            is_test: false,
+        }
+    }
+
+    fn purchase_of(purchase: Purchase) -> About<UserId> {
+        About::Purchase { people: jen(), purchase }
+    }
+
+    #[test]
+    fn every_type() {
+        let purchase = || purchase_of(bought());
+        let people = || About::People(jen());
+        let moved = json!({"app_user_id": null, "transferred_from": ["a", "b"], "transferred_to": ["c"]});
+        let rows = [
+            ("TEST", json!({}), About::Nothing),
+            ("INITIAL_PURCHASE", json!({}), purchase()),
+            ("RENEWAL", json!({"is_trial_conversion": false}), purchase()),
+            ("NON_RENEWING_PURCHASE", json!({"expiration_at_ms": null}), purchase()),
+            ("PRODUCT_CHANGE", json!({"new_product_id": "yearly"}), people()),
+            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "price": -9.99}), people()),
+            ("UNCANCELLATION", json!({}), people()),
+            ("EXPIRATION", json!({"expiration_reason": "UNSUBSCRIBE"}), people()),
+            ("BILLING_ISSUE", json!({"grace_period_expiration_at_ms": null}), people()),
+            ("SUBSCRIPTION_PAUSED", json!({"store": "PLAY_STORE"}), people()),
+            ("SUBSCRIPTION_EXTENDED", json!({}), people()),
+            ("TRANSFER", moved, About::Transfer { from: ids(&["a", "b"]), to: ids(&["c"]) }),
+            ("TRANSFER", json!({"transferred_from": [], "transferred_to": ["c"]}), About::Nothing),
+            ("TRANSFER", json!({"transferred_from": ["a"]}), About::Nothing),
+            ("REFUND_REVERSED", json!({}), people()),
+            ("TEMPORARY_ENTITLEMENT_GRANT", json!({}), people()),
+            ("INVOICE_ISSUANCE", json!({}), people()),
+            ("VIRTUAL_CURRENCY_TRANSACTION", json!({}), people()),
+            ("EXPERIMENT_ENROLLMENT", json!({}), people()),
+            ("SUBSCRIBER_ALIAS", json!({}), people()),
+            ("PURCHASE_REDEEMED", json!({}), people()),
+            ("PRICE_INCREASE_CONSENT_REQUIRED", json!({}), people()),
+            ("PAYWALL_IMPRESSION", json!({}), people()),
+            ("OF_NEXT_YEAR", json!({}), people()),
+            (
+                "OF_NEXT_YEAR",
+                json!({"app_user_id": null, "original_app_user_id": 7.5, "aliases": "jen"}),
+                About::Nothing,
+            ),
+        ];
+        for (kind, changes, about) in rows {
+            let report = read(&event(kind, changes.clone()));
+            assert_eq!(report.about, about, "{kind} {changes}");
+            let head = (report.source, report.event.as_str(), report.kind.as_str(), report.at);
+            assert_eq!(head, (Source::RevenueCat, "E1", kind, Some(At(AT))), "{kind}");
+        }
+    }
+
+    #[test]
+    fn purchases() {
+        let offered = |offer: &str| purchase_of(Purchase { offer: Some(offer.to_owned()), ..bought() });
+        let named = |original: &str, transaction: &str| {
+            let (original_transaction_id, transaction_id) = (original.to_owned(), transaction.to_owned());
+            purchase_of(Purchase { original_transaction_id, transaction_id, ..bought() })
+        };
+        let tested = || purchase_of(Purchase { is_test: true, ..bought() });
+        let at = |at: Option<i64>| purchase_of(Purchase { purchased_at: at.map(At), ..bought() });
+        let rows = [
+            (json!({"offer_code": "REF30"}), offered("REF30")),
+            (json!({"offer_code": " ref30 "}), offered(" ref30 ")),
+            (json!({"offer_code": ""}), purchase_of(bought())),
+            (json!({"offer_code": 30}), purchase_of(bought())),
+            (json!({"store": null}), purchase_of(bought())),
+            (json!({"store": "MAC_APP_STORE"}), purchase_of(bought())),
+            (json!({"store": "PLAY_STORE"}), About::People(jen())),
+            (json!({"store": "TEST_STORE"}), About::People(jen())),
+            (json!({"store": "PROMOTIONAL"}), About::OwnGrant),
+            (json!({"period_type": "PROMOTIONAL"}), About::OwnGrant),
+            (json!({"environment": "SANDBOX"}), tested()),
+            (json!({"environment": "XCODE"}), tested()),
+            (json!({"environment": null}), purchase_of(bought())),
+            (json!({"original_transaction_id": null}), named("200", "200")),
+            (json!({"transaction_id": null}), named("100", "event:E1")),
+            (json!({"transaction_id": {}, "original_transaction_id": []}), named("event:E1", "event:E1")),
+            (json!({"transaction_id": 201, "original_transaction_id": u64::MAX}), named("18446744073709551615", "201")),
+            (json!({"original_transaction_id": "9".repeat(300)}), named("200", "200")),
+            (json!({"purchased_at_ms": null}), at(Some(AT))),
+            (json!({"purchased_at_ms": "soon"}), at(Some(AT))),
+            (json!({"purchased_at_ms": 1.5e12}), at(Some(1_500_000_000_000))),
+            (json!({"purchased_at_ms": u64::MAX, "event_timestamp_ms": 0.5}), at(None)),
+            (json!({"product_id": null}), purchase_of(Purchase { product_id: String::new(), ..bought() })),
+        ];
+        for (changes, about) in rows {
+            assert_eq!(read(&event("INITIAL_PURCHASE", changes.clone())).about, about, "{changes}");
+        }
+    }
+
+    #[test]
+    fn grants_come_back() {
+        let grant = json!({"store": "PROMOTIONAL", "period_type": "PROMOTIONAL", "product_id": "rc_promo_pro_custom"});
+        for kind in ["NON_RENEWING_PURCHASE", "INITIAL_PURCHASE", "RENEWAL", "CANCELLATION", "EXPIRATION"] {
+            assert_eq!(read(&event(kind, grant.clone())).about, About::OwnGrant, "{kind}");
+        }
+        assert_eq!(read(&event("TEST", grant)).about, About::Nothing);
+    }
+
+    #[test]
+    fn people() {
+        let many: Vec<String> = (1..=400).map(|n| format!("u{n}")).collect();
+        let rows = [
+            (json!({"app_user_id": 42}), ids(&["42", "$RCAnonymousID:1", "jen", "jen-2"])),
+            (json!({"app_user_id": "null"}), ids(&["$RCAnonymousID:1", "jen", "jen-2"])),
+            (json!({"app_user_id": ["x"]}), ids(&["$RCAnonymousID:1", "jen", "jen-2"])),
+            (json!({"aliases": [null, ["x"], "a/b", 7, "jen", "é"]}), ids(&["jen", "$RCAnonymousID:1", "7", "é"])),
+            (json!({"aliases": {"x": "y"}}), ids(&["jen", "$RCAnonymousID:1"])),
+        ];
+        for (changes, expected) in rows {
+            assert_eq!(
+                read(&event("RENEWAL", changes.clone())).people(),
+                expected.iter().collect::<Vec<_>>(),
+                "{changes}"
+            );
+        }
+        assert_eq!(read(&event("RENEWAL", json!({"aliases": many}))).people().len(), MAX_PEOPLE);
+    }
+
+    #[test]
+    fn odd_bodies_are_kept() {
+        let deep = format!(r#"{{"event":{}1{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
+        let rows = [
+            r#"{}"#,
+            r#"{"event":null}"#,
+            r#"{"event":[]}"#,
+            r#"{"event":{}}"#,
+            r#"{"event":{"type":7.5,"app_user_id":"jen"}}"#,
+            r#"{"event":{"type":"","app_user_id":"jen"}}"#,
+            r#"{"big":1e999,"event":"x"}"#,
+            &deep,
+        ];
+        for body in rows {
+            let report = parse(body.as_bytes()).unwrap();
+            let digest = Id::of("revenuecat", &[body.as_bytes()]);
+            assert_eq!((report.digest, report.event), (digest, digest.to_string()));
+            assert_eq!((report.kind.as_str(), report.about), ("unrecognised", About::Nothing));
+        }
+    }
+
+    #[test]
+    fn oddities_beside_the_point_do_no_harm() {
+        let deep = "[".repeat(50_000) + &"]".repeat(50_000);
+        let body = format!(
+            r#"{{"event":{{"price":1e999,"purchased_at_ms":1e999,"attributes":{deep},"aliases":{deep},
+            "type":"SUBSCRIBER_ALIAS","type":"RENEWAL","id":8,"app_user_id":"j\u0065n"}}}}"#
+        );
+        let report = parse(body.as_bytes()).unwrap();
+        assert_eq!((report.event.as_str(), report.kind.as_str(), report.at), ("8", "RENEWAL", None));
+        let About::Purchase { people, purchase } = report.about else { panic!("{:?}", report.about) };
+        assert_eq!(people, ids(&["jen"]));
+        assert_eq!(purchase.transaction_id, "event:8");
+    }
+
+    #[test]
+    fn refused_bodies() {
+        let bomb = "[".repeat(1_000_000);
+        for body in ["", "null", "[]", "7", "\"event\"", "{", "{\"event\":}", "{} x", "<html>", &bomb] {
+            assert_eq!(parse(body.as_bytes()), Err(Fault::NotAnObject));
+        }
+        assert_eq!(parse(b"{\"event\":\"\xff\"}"), Err(Fault::NotAnObject));
+    }
+}

@@ -1,0 +1,201 @@
+//! Small texts that more than one format shares: times, days, URL parts, CSV, codes in a log.
+
+use crate::domain::at::{At, Date};
+use jiff::Timestamp;
+use std::fmt::Write;
+
+/// `2026-11-21T09:30:00Z`; milliseconds only where there are any. Beyond the year 9999 the last instant stands.
+pub fn rfc3339(at: At) -> String {
+    let end = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let instant = Timestamp::from_millisecond(at.0).unwrap_or(end);
+    if at.0 % 1_000 == 0 { format!("{instant:.0}") } else { format!("{instant:.3}") }
+}
+
+/// Any offset is understood; a time without one is not a time.
+pub fn parse_rfc3339(text: &str) -> Option<At> {
+    text.parse::<Timestamp>().ok().map(|instant| At(instant.as_millisecond()))
+}
+
+/// `2026-11-21`
+pub fn date(date: Date) -> String {
+    rfc3339(date.start()).chars().take_while(|c| *c != 'T').collect()
+}
+
+/// Exactly `YYYY-MM-DD`.
+pub fn parse_date(text: &str) -> Option<Date> {
+    let bytes = text.as_bytes();
+    let shaped = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() });
+    if !shaped {
+        return None;
+    }
+    parse_rfc3339(&format!("{text}T00:00:00Z")).map(At::date)
+}
+
+/// Everything but the unreserved characters of RFC 3986.
+pub fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte as char),
+            _ => write!(out, "%{byte:02X}").expect("a String takes everything"),
+        }
+    }
+    out
+}
+
+/// One segment of a path. There is no way to write `.` and `..`: URL parsers fold them away, encoded or not.
+pub fn path_segment(text: &str) -> Option<String> {
+    (!matches!(text, "" | "." | "..")).then(|| percent_encode(text))
+}
+
+/// A code as a log may show it: its last four characters.
+pub fn mask(code: &str) -> String {
+    let hidden = code.chars().count().saturating_sub(4);
+    if hidden == 0 { "…".to_owned() } else { format!("…{}", code.chars().skip(hidden).collect::<String>()) }
+}
+
+/// The page of the App Store that redeems a code (Apple, Supporting offer codes in your app).
+pub fn redeem_url(apple_id: u64, code: &str) -> String {
+    format!("https://apps.apple.com/redeem?ctx=offercodes&id={apple_id}&code={}", percent_encode(code))
+}
+
+/// One line of RFC 4180 CSV, its end included.
+pub fn csv_row<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
+    let fields: Vec<String> = fields.into_iter().map(csv_field).collect();
+    fields.join(",") + "\r\n"
+}
+
+/// Quoted where needed; what a spreadsheet would take for a formula becomes text. A plain negative
+/// number is no formula and stays a number.
+fn csv_field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        None => digits(unsigned),
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants() {
+        let rows = [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_795_253_400_000, "2026-11-21T09:30:00Z"),
+            (1_795_253_400_050, "2026-11-21T09:30:00.050Z"),
+            (1_795_253_400_500, "2026-11-21T09:30:00.500Z"),
+            (-1_000, "1969-12-31T23:59:59Z"),
+        ];
+        for (at, text) in rows {
+            assert_eq!(rfc3339(At(at)), text);
+            assert_eq!(parse_rfc3339(text), Some(At(at)), "{text}");
+        }
+        assert!(rfc3339(At(i64::MAX)).starts_with("9999-12-"));
+        assert!(rfc3339(At(i64::MIN)).starts_with("-009999-"));
+    }
+
+    #[test]
+    fn instants_of_others() {
+        let rows = [
+            ("2026-11-21T11:02:03-08:00", Some(1_795_287_723_000)),
+            ("2026-11-21T19:02:03+00:00", Some(1_795_287_723_000)),
+            ("2026-11-21T19:02:03.999999Z", Some(1_795_287_723_999)),
+            ("2026-11-21T19:02:03", None),
+            ("2026-11-21", None),
+            ("2026-13-21T19:02:03Z", None),
+            ("", None),
+            ("now", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(parse_rfc3339(text), expected.map(At), "{text}");
+        }
+    }
+
+    #[test]
+    fn days() {
+        let rows = [
+            ("1970-01-01", Some(0)),
+            ("2024-02-29", Some(19_782)),
+            ("2027-05-01", Some(20_939)),
+            ("2026-02-29", None),
+            ("2026-2-01", None),
+            ("20260201", None),
+            ("2026-02-01T00:00:00Z", None),
+            ("+026-02-01", None),
+            ("2026-02-0١", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(parse_date(text), expected.map(Date), "{text}");
+            if let Some(days) = expected {
+                assert_eq!(date(Date(days)), text);
+            }
+        }
+        assert!(date(Date(i32::MAX)).starts_with("9999-"));
+    }
+
+    #[test]
+    fn url_parts() {
+        let rows = [
+            ("user_1-a.b~", "user_1-a.b~"),
+            ("$RCAnonymousID:80", "%24RCAnonymousID%3A80"),
+            ("a b/c?d#e%", "a%20b%2Fc%3Fd%23e%25"),
+            ("ü", "%C3%BC"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(percent_encode(text), expected);
+            assert_eq!(path_segment(text).as_deref(), Some(expected));
+        }
+        for text in ["", ".", ".."] {
+            assert_eq!(path_segment(text), None);
+        }
+        assert_eq!(
+            redeem_url(1_234_567_890, "AB12&x"),
+            "https://apps.apple.com/redeem?ctx=offercodes&id=1234567890&code=AB12%26x"
+        );
+    }
+
+    #[test]
+    fn masks() {
+        for (code, expected) in [("F4ERH8YJF7XETYLY7N", "…LY7N"), ("ABCDE", "…BCDE"), ("ABCD", "…"), ("", "…")]
+        {
+            assert_eq!(mask(code), expected);
+        }
+    }
+
+    #[test]
+    fn csv() {
+        let rows = [
+            ("plain", "plain"),
+            ("", ""),
+            ("a,b", "\"a,b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-1+cmd", "'-1+cmd"),
+            ("-", "'-"),
+            ("-500", "-500"),
+            ("-5.25", "-5.25"),
+            ("-5.", "'-5."),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\tx", "'\tx"),
+            ("\rx", "\"'\rx\""),
+            ("=a,b", "\"'=a,b\""),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(csv_field(text), expected, "{text:?}");
+        }
+        assert_eq!(csv_row(["a", "b,c", ""]), "a,\"b,c\",\r\n");
+    }
+}
