@@ -1,0 +1,79 @@
+//! What a stand-in was asked and what it answered, in order of arrival.
+
+use super::{lock, stand};
+use crate::clock::Clock;
+use crate::domain::at::At;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+const BODY_LIMIT: usize = 1 << 20;
+
+#[derive(Clone)]
+pub struct Call {
+    pub method: Method,
+    /// As it was sent: still escaped, without the query.
+    pub path: String,
+    pub body: Bytes,
+    /// None: nothing was answered, because the connection was cut or the peer left first.
+    pub status: Option<u16>,
+    pub at: At,
+}
+
+// Paths hold user ids.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} at {}: {:?})", self.method, self.at.0, self.status)
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Calls {
+    seen: Arc<Mutex<Vec<Call>>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Calls {
+    pub fn new(clock: Arc<dyn Clock>) -> Calls {
+        Calls { seen: Arc::default(), clock }
+    }
+    pub fn seen(&self) -> Vec<Call> {
+        lock(&self.seen).clone()
+    }
+    pub fn watch(&self, router: Router) -> Router {
+        let calls = self.clone();
+        router.layer(from_fn(move |request: Request, next: Next| {
+            let calls = calls.clone();
+            async move { calls.pass(request, next).await }
+        }))
+    }
+
+    async fn pass(&self, request: Request, next: Next) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        let place = {
+            let mut seen = lock(&self.seen);
+            seen.push(Call {
+                method: head.method.clone(),
+                path: head.uri.path().to_owned(),
+                body: body.clone(),
+                status: None,
+                at: self.clock.now(),
+            });
+            seen.len() - 1
+        };
+        let response = next.run(Request::from_parts(head, Body::from(body))).await;
+        if !stand::is_cut(&response) {
+            lock(&self.seen)[place].status = Some(response.status().as_u16());
+        }
+        response
+    }
+}
