@@ -5,6 +5,7 @@ pub mod config;
 pub mod domain;
 pub mod entropy;
 pub mod fake;
+pub mod http;
 pub mod ledger;
 pub mod outside;
 pub mod wire;

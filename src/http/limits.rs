@@ -1,0 +1,333 @@
+//! What a caller may use up: connections, time and bytes; and what every request gets: an id, a span, safe headers.
+
+use crate::entropy::Entropy;
+use crate::http::problem::Problem;
+use axum::body::{Body, HttpBody};
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Method, StatusCode};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+/// Caps for [`read_body`].
+pub const BODY_MAX: usize = 256 * 1024;
+pub const WEBHOOK_BODY_MAX: usize = 1024 * 1024;
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// What one listener allows.
+#[derive(Clone)]
+pub struct Limits {
+    pub connections: usize,
+    pub per_address: usize,
+    /// Addresses beside loopback that may open any number of connections: the configured proxies.
+    pub trusted: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    pub handshake: Duration,
+    pub head: Duration,
+    /// How long a connection may live without a request or a byte of an answer.
+    pub idle: Duration,
+    /// How long requests in flight have once the listener stops.
+    pub drain: Duration,
+    /// How long the rest of a refused request is read away.
+    pub linger: Duration,
+    /// No Content-Length above this is taken, whatever the route's own cap.
+    pub body_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 1024,
+            per_address: 64,
+            trusted: Arc::new(|_| false),
+            handshake: Duration::from_secs(5),
+            head: Duration::from_secs(5),
+            idle: Duration::from_secs(75),
+            drain: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            body_max: 2 * 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Whom a connection counts against; nobody in particular for those who are not limited.
+    pub fn counted(&self, from: IpAddr) -> Option<IpAddr> {
+        let from = from.to_canonical();
+        if from.is_loopback() || (self.trusted)(from) {
+            return None;
+        }
+        match from {
+            IpAddr::V4(_) => Some(from),
+            // One subscriber has a whole /64.
+            IpAddr::V6(v6) => Some(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))),
+        }
+    }
+}
+
+/// The connections that are open, in all and by address.
+pub struct Seats {
+    connections: usize,
+    per_address: usize,
+    taken: Mutex<(usize, HashMap<IpAddr, usize>)>,
+}
+
+/// One connection's place, given back on drop.
+pub struct Seat {
+    seats: Arc<Seats>,
+    from: Option<IpAddr>,
+}
+
+impl Seats {
+    pub fn new(limits: &Limits) -> Arc<Seats> {
+        let Limits { connections, per_address, .. } = *limits;
+        Arc::new(Seats { connections, per_address, taken: Mutex::default() })
+    }
+
+    pub fn take(self: &Arc<Seats>, from: Option<IpAddr>) -> Option<Seat> {
+        let mut taken = self.taken.lock().expect("no panic holds this lock");
+        let held = from.and_then(|from| taken.1.get(&from).copied()).unwrap_or(0);
+        if taken.0 >= self.connections || held >= self.per_address {
+            return None;
+        }
+        taken.0 += 1;
+        if let Some(from) = from {
+            taken.1.insert(from, held + 1);
+        }
+        Some(Seat { seats: self.clone(), from })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken.lock().expect("no panic holds this lock");
+        taken.0 -= 1;
+        let Some(from) = self.from else { return };
+        match taken.1.get_mut(&from) {
+            Some(held) if *held > 1 => *held -= 1,
+            _ => drop(taken.1.remove(&from)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    #[error("a body has at most {0} bytes here")]
+    TooLarge(usize),
+    #[error("the body did not arrive in time")]
+    Late,
+    #[error("the body is cut off or its framing is wrong")]
+    Broken,
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Problem {
+        match error {
+            BodyError::TooLarge(_) => Problem::too_large(error.to_string()),
+            BodyError::Late => Problem::timeout(error.to_string()),
+            BodyError::Broken => Problem::bad_request(error.to_string()),
+        }
+    }
+}
+
+pub async fn read_body(body: Body, cap: usize) -> Result<Bytes, BodyError> {
+    read_body_within(body, cap, BODY_TIME).await
+}
+
+/// An announced length above the cap is refused before a byte is read, so also before `100 Continue`.
+pub async fn read_body_within(mut body: Body, cap: usize, within: Duration) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > cap as u64 {
+        return Err(BodyError::TooLarge(cap));
+    }
+    // Copied together: a body of one-byte chunks, kept as chunks, would take fifty times its size.
+    let whole = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+            if whole.len() + data.len() > cap {
+                return Err(BodyError::TooLarge(cap));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    timeout(within, whole).await.unwrap_or(Err(BodyError::Late))
+}
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The name of one request, in its answer and in the log; a handler finds it in the extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's own, if it gave exactly one of 1 to 64 letters, digits, `_` or `-`.
+    pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> RequestId {
+        let mut given = headers.get_all(&X_REQUEST_ID).iter();
+        let fits = |id: &&HeaderValue| {
+            (1..=64).contains(&id.len())
+                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        };
+        match (given.next().filter(fits), given.next()) {
+            (Some(id), None) => RequestId(id.clone()),
+            _ => RequestId::fresh(entropy),
+        }
+    }
+
+    pub fn fresh(entropy: &dyn Entropy) -> RequestId {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+        RequestId(HeaderValue::from_str(&hex).expect("hexadecimal digits fit into a header"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// The headers that no answer goes without.
+pub fn dress(response: &mut Response, id: &RequestId) {
+    let headers = response.headers_mut();
+    headers.insert(&X_REQUEST_ID, id.0.clone());
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// Middleware around every route. The log names the route's pattern, never the path: codes can stand in it.
+pub async fn watch(State(entropy): State<Arc<dyn Entropy>>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), &*entropy);
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    let span = tracing::info_span!("request", id = id.as_str(), method = known(request.method()), route);
+    request.extensions_mut().insert(id.clone());
+    async {
+        let since = Instant::now();
+        let mut response = match unpanicked(next.run(request)).await {
+            Some(response) => named(response),
+            None => {
+                tracing::error!("the handler panicked");
+                Problem::internal("the fault has been logged under this request's id").into_response()
+            }
+        };
+        dress(&mut response, &id);
+        tracing::info!(status = response.status().as_u16(), ms = since.elapsed().as_millis() as u64, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn known(method: &Method) -> &str {
+    const KNOWN: [Method; 7] =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    KNOWN.iter().find(|known| *known == method).map_or("other", Method::as_str)
+}
+
+/// The router's own bare 404 and 405 become problems like all others.
+fn named(response: Response) -> Response {
+    if response.headers().contains_key(CONTENT_TYPE) || response.body().size_hint().exact() != Some(0) {
+        return response;
+    }
+    let problem = match response.status() {
+        StatusCode::NOT_FOUND => Problem::not_found("no route has this path"),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed("the Allow header names those it takes"),
+        _ => return response,
+    };
+    let mut answer = problem.into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        answer.headers_mut().insert(ALLOW, allow.clone());
+    }
+    answer
+}
+
+/// `None` if the future panics.
+async fn unpanicked<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn seats_are_limited_and_given_back() {
+        let limits = Limits { connections: 4, per_address: 2, ..Limits::default() };
+        let seats = Seats::new(&limits);
+        let (a, b) = (limits.counted([192, 0, 2, 1].into()), limits.counted([192, 0, 2, 2].into()));
+        let first = seats.take(a);
+        let _second = seats.take(a);
+        assert!(first.is_some() && seats.take(a).is_none(), "two from one address");
+        drop(first);
+        let _again = seats.take(a).expect("a seat given back is free");
+        let (_b, _free) = (seats.take(b).expect("another address"), seats.take(None).expect("uncounted"));
+        assert!(seats.take(None).is_none() && seats.take(b).is_none(), "four in all");
+    }
+
+    #[test]
+    fn whom_a_connection_counts_against() {
+        let proxy: IpAddr = "203.0.113.9".parse().unwrap();
+        let limits = Limits { trusted: Arc::new(move |from| from == proxy), ..Limits::default() };
+        let rows = [
+            ("127.0.0.1", None),
+            ("::1", None),
+            ("::ffff:127.0.0.1", None),
+            ("203.0.113.9", None),
+            ("::ffff:203.0.113.9", None),
+            ("203.0.113.8", Some("203.0.113.8")),
+            ("::ffff:203.0.113.8", Some("203.0.113.8")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::")),
+        ];
+        for (from, expected) in rows {
+            let counted = limits.counted(from.parse().unwrap());
+            assert_eq!(counted, expected.map(|e: &str| e.parse().unwrap()), "{from}");
+        }
+    }
+
+    #[test]
+    fn request_ids_are_kept_if_they_fit() {
+        let entropy = SeededEntropy::new(1);
+        let (long, longest) = ("x".repeat(65), "x".repeat(64));
+        let rows: &[(&[&str], bool)] = &[
+            (&["abc-DEF_9"], true),
+            (&[&longest], true),
+            (&[], false),
+            (&[""], false),
+            (&[&long], false),
+            (&["a b"], false),
+            (&["a\tb"], false),
+            (&["é"], false),
+            (&["one", "two"], false),
+        ];
+        for (given, kept) in rows {
+            let mut headers = HeaderMap::new();
+            for id in *given {
+                headers.append(&X_REQUEST_ID, HeaderValue::from_bytes(id.as_bytes()).unwrap());
+            }
+            let id = RequestId::of(&headers, &entropy);
+            assert_eq!(given.first() == Some(&id.as_str()), *kept, "{given:?}");
+            assert!(*kept || id.as_str().len() == 32, "{given:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_end_at_the_cap() {
+        assert_eq!(read_body(Body::from("12345"), 5).await.unwrap(), "12345");
+        assert_eq!(read_body(Body::from("123456"), 5).await, Err(BodyError::TooLarge(5)));
+    }
+}
