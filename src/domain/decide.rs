@@ -106,6 +106,13 @@ pub struct Seen {
     pub seq: u64,
 }
 
+impl Seen {
+    /// What the sender of a repeat is told.
+    pub fn reply(&self, again: &Report) -> Reply {
+        Reply::Kept { repeated: true, differs: self.digest != again.digest }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub puts: Vec<Put>,
@@ -132,6 +139,12 @@ impl Decision {
         self.puts.extend(changes.referrers.into_iter().map(Put::Referrer));
         self.puts.extend(changes.accounts.into_iter().map(Put::Account));
         self.effects.extend(changes.effects);
+    }
+    /// Asks for a batch if the stock wants one; an unchanged pool is not put.
+    pub fn reorder(&mut self, pool: &Pool, policy: &Policy, at: At) {
+        if pool.clone().reorder(policy, at, false).is_some() {
+            self.put_pool(pool.clone(), policy, at, false);
+        }
     }
     /// The pool as it stands, and the batch that it asks for by that.
     pub fn put_pool(&mut self, mut pool: Pool, policy: &Policy, at: At, by_hand: bool) -> Option<Id> {

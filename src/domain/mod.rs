@@ -17,3 +17,4 @@ pub mod reward;
 pub mod delivery;
 pub mod attribution;
 pub mod decide;
+pub mod entry;

@@ -4,10 +4,12 @@ use super::Error;
 use super::load::circle;
 use super::record::decode;
 use super::rows::{Row, count_key, of_person_prefix};
-use super::step::number;
+use super::step::{last_key, number};
 use super::store::Store;
 use super::table::Tab;
+use crate::domain::at::At;
 use crate::domain::id::{Person, UserId};
+use crate::domain::purchase::Source;
 use std::ops::Bound;
 
 pub struct Page<R> {
@@ -100,6 +102,11 @@ pub fn counts(store: &impl Store, noun: &str) -> Result<Vec<(String, String, u64
         out.push((group.to_owned(), status.to_owned(), number(&value) as u64));
     }
     Ok(out)
+}
+
+/// When a source's last new event was taken in.
+pub fn last_heard(store: &impl Store, source: Source) -> Result<Option<At>, Error> {
+    Ok(store.get(Tab::Count, &last_key(source))?.map(|bytes| At(number(&bytes))))
 }
 
 /// What a person calls themselves, unless they were erased.

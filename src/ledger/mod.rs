@@ -20,12 +20,12 @@ mod writer;
 
 pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
-pub use load::circle;
+pub use load::{circle, code, referrer};
 pub use store::{Snapshot, Store};
 pub use writer::{Envelope, Mark, Pulse};
 
 use crate::clock::Clock;
-use crate::domain::decide::{By, Command, Reply};
+use crate::domain::decide::{By, Command, Reply, Seen};
 use crate::domain::id::{Person, UserId};
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
@@ -137,6 +137,19 @@ impl Ledger {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Beat(reply))?;
         answer.await.unwrap_or(Err(Fail::Unknown)).map(|_| ())
+    }
+
+    /// The answer to a repeat, from what is durable already: it need not wait for the writer.
+    pub fn repeated(&self, command: &Command) -> Result<Option<Reply>, Error> {
+        let snapshot = self.snapshot();
+        match command {
+            Command::MyCode(my_code) => Ok(load::standing(&*snapshot, my_code)?.reply(self.clock.now())),
+            Command::Report(report) => {
+                let seen: Option<Seen> = snapshot.row(&rows::seen_key(report.source, &report.event))?;
+                Ok(seen.map(|seen| seen.reply(report)))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn ask(&self, ask: Ask) -> Result<(), Fail> {

@@ -13,6 +13,7 @@ use crate::domain::at::At;
 use crate::domain::decide::{By, Command, Decision, Put, Stamp};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
 use crate::domain::policy::Rules;
+use crate::domain::purchase::Source;
 use redb::{Table, WriteTransaction};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -120,6 +121,9 @@ impl<'txn> Tables<'txn> {
     pub fn replay(&mut self, seq: u64, entry: &Entry) -> Result<(), Error> {
         for put in &entry.puts {
             self.apply_put(put)?;
+            if let Put::Seen(seen) = put {
+                self.insert(Tab::Count, &last_key(seen.source), &entry.at.0.to_be_bytes())?;
+            }
         }
         for subject in entry.subjects() {
             self.insert(Tab::About, &about_key(&subject, seq), &[])?;
@@ -198,6 +202,11 @@ fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
     }
     let keep = |(at, put): (usize, Put)| (last.get(&name(&put)) == Some(&at)).then_some(put);
     puts.into_iter().enumerate().filter_map(keep).collect()
+}
+
+/// When a source was last heard of.
+pub fn last_key(source: Source) -> Vec<u8> {
+    Key::new().text("last").text(source.word()).done()
 }
 
 pub fn number(bytes: &[u8]) -> i64 {

@@ -126,9 +126,7 @@ fn by_link(
     if shelf.draw.taken.is_empty() {
         let reply = Reply::Empty { campaign: referrer.campaign.clone(), slug: referrer.slug.clone() };
         let mut decision = Decision::same(reply);
-        if shelf.pool.clone().reorder(policy, stamp.at, false).is_some() {
-            decision.put_pool(shelf.pool.clone(), policy, stamp.at, false);
-        }
+        decision.reorder(&shelf.pool, policy, stamp.at);
         return Ok(decision);
     }
     let code = shelf.draw.hand_out(0, referrer.person, None, stamp.at);

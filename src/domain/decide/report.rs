@@ -53,7 +53,7 @@ impl Family for ReportFamily {
 
     fn decide(facts: &ReportFacts, report: &Report, stamp: Stamp) -> Result<Decision, Refusal> {
         if let Some(seen) = &facts.seen {
-            return Ok(Decision::same(Reply::Kept { repeated: true, differs: seen.digest != report.digest }));
+            return Ok(Decision::same(seen.reply(report)));
         }
         let mut decision = Decision::same(Reply::Kept { repeated: false, differs: false });
         decision.put(Put::Seen(Seen {

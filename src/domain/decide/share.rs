@@ -1,6 +1,7 @@
 //! A referrer's own code, and codes issued in a list.
 
 use super::{Decision, Draw, Family, Put, Refusal, Reply, Stamp};
+use crate::domain::at::At;
 use crate::domain::code::Code;
 use crate::domain::id::Person;
 use crate::domain::policy::Rules;
@@ -17,12 +18,30 @@ pub struct MyCode {
 }
 
 pub struct MyCodeFacts {
-    /// Absent where the campaign is not known.
+    pub standing: Standing,
+    /// Absent where the campaign is not known, or the code stands.
     pub shelf: Option<Shelf>,
+    pub slug: String,
+}
+
+/// What a referrer has already.
+pub struct Standing {
+    /// Absent where the campaign is not known.
+    pub rules: Option<Arc<Rules>>,
     /// This person's record; that of an alias where they have none of their own.
     pub referrer: Option<Referrer>,
     pub current: Option<Code>,
-    pub slug: String,
+}
+
+impl Standing {
+    /// The code to show again: it lasts beyond the reserve.
+    pub fn reply(&self, now: At) -> Option<Reply> {
+        self.until(reserve(&self.rules.as_ref()?.policy.pool, now))
+    }
+    fn until(&self, until: At) -> Option<Reply> {
+        let (referrer, code) = (self.referrer.as_ref()?, self.current.as_ref()?);
+        code.lasts(until).then(|| Reply::Code { code: code.clone(), slug: referrer.slug.clone() })
+    }
 }
 
 /// A campaign's stock with the codes that were asked for, as many as there are.
@@ -39,28 +58,26 @@ impl Family for ShareFamily {
     type Facts = MyCodeFacts;
 
     fn decide(facts: &MyCodeFacts, command: &MyCode, stamp: Stamp) -> Result<Decision, Refusal> {
-        let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
-        let policy = &shelf.rules.policy;
-        if let Some(reply) = standing(facts, reserve(&policy.pool, stamp.at)) {
+        if let Some(reply) = facts.standing.reply(stamp.at) {
             return Ok(Decision::same(reply));
         }
-        let mut referrer = facts
-            .referrer
-            .clone()
-            .unwrap_or_else(|| Referrer::new(&command.campaign, command.person, facts.slug.clone()));
+        let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
+        let policy = &shelf.rules.policy;
+        let known = facts.standing.referrer.clone();
+        let is_new = known.is_none();
+        let mut referrer =
+            known.unwrap_or_else(|| Referrer::new(&command.campaign, command.person, facts.slug.clone()));
         if shelf.draw.taken.is_empty() {
-            if let Some(reply) = standing(facts, stamp.at) {
+            // With nothing else to give, a code near its end is better than none.
+            if let Some(reply) = facts.standing.until(stamp.at) {
                 return Ok(Decision::same(reply));
             }
             let reply = Reply::Empty { campaign: command.campaign.clone(), slug: referrer.slug.clone() };
             let mut decision = Decision::same(reply);
-            if facts.referrer.is_none() {
+            if is_new {
                 decision.put(Put::Referrer(referrer));
             }
-            let mut pool = shelf.pool.clone();
-            if pool.reorder(policy, stamp.at, false).is_some() {
-                decision.put_pool(shelf.pool.clone(), policy, stamp.at, false);
-            }
+            decision.reorder(&shelf.pool, policy, stamp.at);
             return Ok(decision);
         }
         let code = shelf.draw.hand_out(0, referrer.person, None, stamp.at);
@@ -72,12 +89,6 @@ impl Family for ShareFamily {
         decision.put_pool(shelf.draw.pool.clone(), policy, stamp.at, false);
         Ok(decision)
     }
-}
-
-/// The code this person has already, if it lasts long enough.
-fn standing(facts: &MyCodeFacts, until: crate::domain::at::At) -> Option<Reply> {
-    let (referrer, code) = (facts.referrer.as_ref()?, facts.current.as_ref()?);
-    code.lasts(until).then(|| Reply::Code { code: code.clone(), slug: referrer.slug.clone() })
 }
 
 /// Codes for a creator or a list, all at once.

@@ -9,6 +9,8 @@ mod share;
 mod stock;
 
 pub use case::circle;
+pub use claim::code;
+pub use share::{referrer, standing};
 
 use super::Error;
 use super::store::Store;

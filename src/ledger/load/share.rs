@@ -4,9 +4,9 @@ use super::Load;
 use super::case::circle;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
-use crate::domain::code::{Code, CodeText};
+use crate::domain::code::CodeText;
 use crate::domain::decide::Draw;
-use crate::domain::decide::share::{Issue, IssueFacts, IssueFamily, MyCode, MyCodeFacts, ShareFamily, Shelf};
+use crate::domain::decide::share::{Issue, IssueFacts, IssueFamily, MyCode, MyCodeFacts, ShareFamily, Shelf, Standing};
 use crate::domain::id::Person;
 use crate::domain::policy::{PoolRules, Rules};
 use crate::domain::pool::Pool;
@@ -20,12 +20,24 @@ use std::sync::Arc;
 
 impl Load for ShareFamily {
     fn load<S: Store>(store: &S, command: &MyCode, now: At) -> Result<MyCodeFacts, Error> {
-        let referrer = referrer(store, &command.campaign, command.person)?;
-        let current = current(store, referrer.as_ref())?;
+        let standing = standing(store, command)?;
+        if standing.reply(now).is_some() {
+            return Ok(MyCodeFacts { standing, shelf: None, slug: String::new() });
+        }
         let shelf = shelf(store, &command.campaign, 1, now)?;
         let slug = slug(store, &command.campaign, command.person)?;
-        Ok(MyCodeFacts { shelf, referrer, current, slug })
+        Ok(MyCodeFacts { standing, shelf, slug })
     }
+}
+
+/// What a referrer has already.
+pub fn standing<S: Store>(store: &S, command: &MyCode) -> Result<Standing, Error> {
+    let referrer = referrer(store, &command.campaign, command.person)?;
+    let current = match referrer.as_ref().and_then(|referrer| referrer.current.as_ref()) {
+        Some(text) => store.row(&code_key(text))?,
+        None => None,
+    };
+    Ok(Standing { rules: store.rules_of(&command.campaign)?, referrer, current })
 }
 
 impl Load for IssueFamily {
@@ -48,13 +60,6 @@ pub fn referrer<S: Store>(store: &S, campaign: &str, person: Person) -> Result<O
         }
     }
     Ok(None)
-}
-
-pub fn current<S: Store>(store: &S, referrer: Option<&Referrer>) -> Result<Option<Code>, Error> {
-    match referrer.and_then(|referrer| referrer.current.as_ref()) {
-        Some(text) => store.row(&code_key(text)),
-        None => Ok(None),
-    }
 }
 
 pub fn stock<S: Store>(store: &S, campaign: &str) -> Result<Option<(Arc<Rules>, Pool)>, Error> {

@@ -1,0 +1,79 @@
+//! One entry of the journal: what happened, who asked, and every row that followed.
+
+use super::at::At;
+use super::code::CodeText;
+use super::decide::claim::{ClaimBy, MakeClaim};
+use super::decide::{By, Command, Put};
+use super::delivery::Effect;
+use super::id::Person;
+use super::purchase::{About, Report};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: At,
+    pub by: By,
+    pub command: Command,
+    pub puts: Vec<Put>,
+}
+
+/// What an entry is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Subject {
+    Person(Person),
+    Code(CodeText),
+    Transaction(String),
+}
+
+impl Entry {
+    pub fn subjects(&self) -> BTreeSet<Subject> {
+        let mut all = BTreeSet::new();
+        let mut person = |who: Person| all.insert(Subject::Person(who));
+        match &self.command {
+            Command::MyCode(my_code) => _ = person(my_code.person),
+            Command::Issue(issue) => _ = person(issue.holder),
+            Command::Claim(claim) => _ = person(claim.person),
+            Command::Report(report) => report.people().into_iter().for_each(|who| _ = person(*who)),
+            Command::Adopt(_)
+            | Command::Refill(_)
+            | Command::Import(_)
+            | Command::Begin(_)
+            | Command::Settle(_)
+            | Command::Recover(_)
+            | Command::Retry(_)
+            | Command::Discard(_)
+            | Command::Fire(_) => {}
+        }
+        for put in &self.puts {
+            match put {
+                Put::Referrer(row) => _ = person(row.person),
+                Put::Claim(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
+                Put::Completion(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
+                Put::Redemption(row) => _ = person(row.user),
+                Put::Account(row) => _ = person(row.to),
+                Put::Item(row) => match row.effect {
+                    Effect::Grant { to, .. } => _ = person(to),
+                    Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => {}
+                },
+                _ => {}
+            }
+        }
+        if let Command::Claim(MakeClaim { by: ClaimBy::Code(text), .. }) = &self.command {
+            all.insert(Subject::Code(text.clone()));
+        }
+        if let Command::Report(Report { about: About::Purchase { purchase, .. }, .. }) = &self.command {
+            all.insert(Subject::Transaction(purchase.original_transaction_id.clone()));
+            all.insert(Subject::Transaction(purchase.transaction_id.clone()));
+        }
+        for put in &self.puts {
+            match put {
+                Put::Code(row) => _ = all.insert(Subject::Code(row.text.clone())),
+                Put::Claim(row) => _ = all.insert(Subject::Code(row.code.clone())),
+                Put::Redemption(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
+                _ => {}
+            }
+        }
+        all
+    }
+}
