@@ -34,3 +34,16 @@ impl Clock for ManualClock {
         At(self.0.load(Ordering::SeqCst))
     }
 }
+
+/// Measures how long something takes; no decision sees it.
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[allow(clippy::disallowed_methods)] // durations for the metrics
+    pub fn start() -> Stopwatch {
+        Stopwatch(std::time::Instant::now())
+    }
+    pub fn micros(&self) -> u64 {
+        self.0.elapsed().as_micros() as u64
+    }
+}

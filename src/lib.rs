@@ -1,5 +1,6 @@
 //! referd, the referral daemon. ARCHITECTURE.md is the map.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -7,5 +8,6 @@ pub mod entropy;
 pub mod fake;
 pub mod http;
 pub mod ledger;
+pub mod motor;
 pub mod outside;
 pub mod wire;

@@ -1,1 +1,97 @@
-fn main() {}
+//! The process: reads the arguments and the environment, runs a command, and ends with its status:
+//! 0 done, 1 a check failed or the work could not be done, 2 wrong usage or configuration, 75 begin
+//! anew (the disk failed).
+
+use clap::Parser;
+use referd::cli::args::{Cli, Import, Verb};
+use referd::cli::serve::End;
+use referd::cli::{check, demo, explain, import, log, serve, verify};
+use referd::config::{self, Config};
+use referd::entropy::SystemEntropy;
+use std::path::Path;
+use std::process::ExitCode;
+
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const WRONG: u8 = 2;
+const AGAIN: u8 = 75;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env: check::Environment = std::env::vars_os().collect();
+    let filter = env.iter().find(|(name, _)| name == "RUST_LOG").and_then(|(_, value)| value.to_str());
+    match run(&cli, &env, filter) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("referd: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Result<u8> {
+    let load = || check::load(cli.config.as_deref(), env);
+    match &cli.verb {
+        Verb::Token => {
+            println!("{}", config::init::token(&SystemEntropy));
+            Ok(DONE)
+        }
+        Verb::Init => match config::init::init(Path::new("."), &SystemEntropy) {
+            Ok(written) => {
+                eprintln!("{}", config::init::report(&written));
+                Ok(DONE)
+            }
+            Err(error) => {
+                eprintln!("referd: {error}");
+                Ok(FAILED)
+            }
+        },
+        Verb::Check => {
+            let (path, read) = load();
+            eprintln!("{}", config::check::report(&path, &read));
+            Ok(if read.is_ok() { DONE } else { WRONG })
+        }
+        Verb::Serve => with(load(), |config| {
+            log::start(filter);
+            let end = runtime()?.block_on(serve::run(config))?;
+            Ok(if end == End::Told { DONE } else { AGAIN })
+        }),
+        Verb::Demo(asked) => {
+            log::start(Some(filter.unwrap_or("error")));
+            let held = runtime()?.block_on(demo::run(asked))?;
+            Ok(if held { DONE } else { FAILED })
+        }
+        Verb::Explain(asked) => with(load(), |config| {
+            log::start(Some(filter.unwrap_or("error")));
+            let found = runtime()?.block_on(explain::run(&config, asked, cli.json))?;
+            Ok(if found { DONE } else { FAILED })
+        }),
+        Verb::Import(Import::Codes(asked)) => with(load(), |config| {
+            log::start(Some(filter.unwrap_or("error")));
+            let done = runtime()?.block_on(import::run(&config, asked))?;
+            Ok(if done { DONE } else { FAILED })
+        }),
+        Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),
+        Verb::Verify(asked) => with(load(), |config| {
+            let good = verify::run(Some(&config), asked)?;
+            Ok(if good { DONE } else { FAILED })
+        }),
+    }
+}
+
+type Loaded = (std::path::PathBuf, Result<Config, Vec<config::Problem>>);
+
+/// Runs with a good configuration, or names every problem.
+fn with((path, read): Loaded, run: impl FnOnce(Config) -> anyhow::Result<u8>) -> anyhow::Result<u8> {
+    match read {
+        Ok(config) => run(config),
+        Err(_) => {
+            eprintln!("{}", config::check::report(&path, &read));
+            Ok(WRONG)
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -220,7 +220,7 @@ pub async fn watch(State(entropy): State<Arc<dyn Entropy>>, mut request: Request
             }
         };
         dress(&mut response, &id);
-        tracing::info!(status = response.status().as_u16(), ms = since.elapsed().as_millis() as u64, "answered");
+        tracing::debug!(status = response.status().as_u16(), ms = since.elapsed().as_millis() as u64, "answered");
         response
     }
     .instrument(span)

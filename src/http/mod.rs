@@ -1,7 +1,17 @@
-//! Every call that referd answers.
+//! Every call we answer: listeners, routes, pages. A handler proves who asks, translates, submits and
+//! renders; what follows is decided elsewhere.
 
-pub mod guard;
+pub mod admin;
+mod app;
+mod extract;
+pub mod front;
+mod guard;
+mod health;
+mod inbound;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
+mod pages;
 pub mod problem;
+pub mod routes;
 pub mod tls;

@@ -49,6 +49,7 @@ problems! {
     method_not_allowed "method-not-allowed" METHOD_NOT_ALLOWED "This route does not take that method" None;
     timeout "timeout" REQUEST_TIMEOUT "The request took too long to arrive" None;
     already_claimed "already-claimed" CONFLICT "There is a claim already" None;
+    wrong_state "wrong-state" CONFLICT "It is not in a state that allows this" None;
     code_used "code-used" CONFLICT "The code has been used" None;
     code_expired "code-expired" GONE "The code has expired" None;
     too_large "too-large" PAYLOAD_TOO_LARGE "The body is too large" None;
@@ -126,6 +127,7 @@ mod tests {
             ("internal", 500),
             ("timeout", 408),
             ("headers-too-large", 431),
+            ("wrong-state", 409),
         ];
         for (name, status) in rows {
             assert!(TABLE.iter().any(|(n, s)| *n == name && s.as_u16() == status), "{name}");

@@ -3,6 +3,7 @@
 
 mod error;
 mod file;
+pub mod intake;
 pub mod journal;
 pub mod key;
 pub mod list;
@@ -55,6 +56,8 @@ pub struct Ledger {
     pulse: Arc<Pulse>,
     clock: Arc<dyn Clock>,
     db: Arc<Database>,
+    /// Lists are taken in one after another: each must see the codes of the one before.
+    intake: tokio::sync::Mutex<()>,
 }
 
 /// A command with who asked and what stays beside the books.
@@ -113,7 +116,7 @@ impl Ledger {
             .spawn(move || writer.run(&queue))
             .map_err(|error| Error::File { path: "the writer's thread".into(), why: error.to_string() })?;
         let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
-        Ok(Ledger { asks, thread, view, names, changed, failed, pulse, clock, db })
+        Ok(Ledger { asks, thread, view, names, changed, failed, pulse, clock, db, intake: tokio::sync::Mutex::new(()) })
     }
 
     /// Decides a command. The answer comes when what follows is on disk.

@@ -9,7 +9,7 @@ use super::record::{decode, encode};
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
@@ -127,7 +127,7 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: impl Iterator<Item = Ask>, answers: &mut Vec<Answered>) -> Result<(), Error> {
-        let started = self.clock.now();
+        let (started, watch) = (self.clock.now(), Stopwatch::start());
         if !(self.has_space)() {
             answers.extend(batch.map(|ask| (ask.reply(), Err(Fail::NoSpace))));
             return Ok(());
@@ -175,7 +175,7 @@ impl Writer {
         self.view.store(Arc::new(Snapshot::new(self.db.begin_read()?, self.names.clone())));
         self.mark = mark;
         self.changed.send_replace(mark.seq);
-        self.measure(started, count);
+        self.measure(watch.micros(), count);
         Ok(())
     }
 
@@ -218,14 +218,12 @@ impl Writer {
         Ok(Ok((reply, true)))
     }
 
-    fn measure(&self, started: At, commands: u64) {
-        let now = self.clock.now();
-        let micros = u64::try_from(now.0 - started.0).unwrap_or(0) * 1000;
+    fn measure(&self, micros: u64, commands: u64) {
         self.pulse.commits.fetch_add(1, Ordering::Relaxed);
         self.pulse.commands.fetch_add(commands, Ordering::Relaxed);
         self.pulse.commit_micros.fetch_add(micros, Ordering::Relaxed);
         self.pulse.slowest_micros.fetch_max(micros, Ordering::Relaxed);
-        self.pulse.last_commit.store(now.0 as u64, Ordering::Relaxed);
+        self.pulse.last_commit.store(self.clock.now().0 as u64, Ordering::Relaxed);
     }
 }
 

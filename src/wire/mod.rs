@@ -6,3 +6,5 @@ pub mod private_key;
 pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod text;
+pub mod user_token;
+pub mod view;

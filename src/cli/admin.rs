@@ -1,0 +1,52 @@
+//! Asks the running appliance, through its private side.
+
+use crate::config::{Admin, AdminListen};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Bytes,
+}
+
+/// The answer, or nothing where no appliance runs.
+pub async fn ask(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Result<Option<Answer>> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {}", admin.token.expose()))
+        .body(Full::new(Bytes::from(body)))
+        .context("the request cannot be made")?;
+    let sent = match &admin.listen {
+        AdminListen::Tcp(address) => match TcpStream::connect(address).await {
+            Ok(stream) => send(stream, request).await,
+            Err(_) => return Ok(None),
+        },
+        AdminListen::Unix(path) => match UnixStream::connect(path).await {
+            Ok(stream) => send(stream, request).await,
+            Err(_) => return Ok(None),
+        },
+    };
+    sent.map(Some).context("the running appliance did not answer")
+}
+
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if status == StatusCode::UNAUTHORIZED {
+        bail!("the running appliance refuses the configured admin token: was it started with another file?");
+    }
+    Ok(Answer { status, body })
+}

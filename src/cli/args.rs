@@ -1,0 +1,83 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Referral programmes on Apple's own offer codes, run from one binary.
+#[derive(Parser)]
+#[command(name = "referd", version, propagate_version = true)]
+pub struct Cli {
+    /// The configuration file; else $REFERD_CONFIG, ./config.toml, /etc/referd/config.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// JSON lines instead of tables, as in a pipe.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Runs the appliance.
+    Serve,
+    /// The whole loop on this machine, with no account: stand-ins take Apple's and RevenueCat's place.
+    Demo(Demo),
+    /// Writes a commented config.toml and fresh secrets into this folder; never overwrites.
+    Init,
+    /// Validates the configuration without starting: every problem at once.
+    Check,
+    /// Every journal entry about a code, a user or a transaction, in order.
+    Explain(Explain),
+    /// Takes in lists made elsewhere.
+    #[command(subcommand)]
+    Import(Import),
+    /// Checks a ledger in full: storage, journal against tables, invariants.
+    Verify(Verify),
+    /// Makes a fresh random secret.
+    Token,
+}
+
+#[derive(Args)]
+pub struct Demo {
+    /// Keeps the appliance up afterwards and prints ready-made curl commands.
+    #[arg(long)]
+    pub serve: bool,
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// A code, a user id, or an original transaction id.
+    pub subject: String,
+    /// The app, where there are several.
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Import {
+    /// A code list exported from App Store Connect. Running it again changes nothing.
+    Codes(ImportCodes),
+}
+
+#[derive(Args)]
+pub struct ImportCodes {
+    pub file: PathBuf,
+    #[arg(long)]
+    pub campaign: String,
+    /// The codes' expiration date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub expires: String,
+    /// Only says what would come of it.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    /// A ledger file instead of the configured ones. It must not be in use.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+}

@@ -1,0 +1,45 @@
+//! Why is it so?
+
+use super::args::Explain;
+use super::{admin, offline, show};
+use crate::config::Config;
+use crate::ledger::{journal, list};
+use crate::wire::text::path_segment;
+use crate::wire::view::View;
+use anyhow::{Context, Result, bail};
+use hyper::{Method, StatusCode};
+use serde_json::Value;
+
+pub async fn run(config: &Config, asked: &Explain, json: bool) -> Result<bool> {
+    let app = offline::app(config, asked.app.as_deref())?;
+    let segment = path_segment(&asked.subject).context("this subject cannot stand in a path")?;
+    let path = format!("/admin/{}/explain/{segment}", app.name);
+    let items = match admin::ask(&config.admin, Method::GET, &path, Vec::new()).await? {
+        Some(answer) if answer.status == StatusCode::OK => {
+            let body: Value = serde_json::from_slice(&answer.body)?;
+            body["items"].as_array().cloned().unwrap_or_default()
+        }
+        Some(answer) if answer.status == StatusCode::NOT_FOUND => Vec::new(),
+        Some(answer) => bail!("the running appliance answered {}", answer.status),
+        None => {
+            let ledger = offline::open(config, app)?;
+            let store = ledger.snapshot();
+            let name = |person| match list::user_of(&*store, person) {
+                Ok(Some(user)) => user.as_str().to_owned(),
+                Ok(None) | Err(_) => format!("person {person}"),
+            };
+            let view = View { name: &name };
+            journal::explain(&*store, &asked.subject)?.iter().map(|(seq, entry)| view.entry(*seq, entry)).collect()
+        }
+    };
+    if items.is_empty() {
+        eprintln!("nothing is known of this code, user or transaction");
+        return Ok(false);
+    }
+    if show::as_json(json) {
+        show::lines(&items)?;
+    } else {
+        show::table(&items, &["seq", "at", "kind", "by", "summary"])?;
+    }
+    Ok(true)
+}

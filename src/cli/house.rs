@@ -1,0 +1,256 @@
+//! The appliance put together: ledgers, what runs by itself, listeners.
+
+use crate::clock::Clock;
+use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Tls};
+use crate::domain::decide::pool::Adopt;
+use crate::domain::decide::{By, Command};
+use crate::entropy::Entropy;
+use crate::http::front::App;
+use crate::http::limits::Limits;
+use crate::http::listen::{Listener, serve};
+use crate::http::metrics::Meter;
+use crate::http::{admin, routes, tls};
+use crate::ledger::{Entry, Ledger, open_file};
+use crate::motor::{Bells, Courier, Outside, Timers, keep_keys, look};
+use crate::outside::app_store_connect::{Account, AppStoreConnect};
+use crate::outside::client::Client;
+use crate::outside::revenuecat::RevenueCat;
+use crate::wire::private_key::PrivateKey;
+use crate::wire::user_token::{KeySource, SignedBy, Verifier};
+use anyhow::{Context, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Whether deliveries and timers run by themselves, or when they are told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motor {
+    Running,
+    ByHand,
+}
+
+pub struct House {
+    pub public: SocketAddr,
+    /// Absent where the private side is a Unix socket.
+    pub admin: Option<SocketAddr>,
+    pub apps: Vec<Arc<App>>,
+    couriers: Vec<Arc<Courier>>,
+    clock: Arc<dyn Clock>,
+    certificates: Option<Arc<tls::Files>>,
+    stop_listening: watch::Sender<bool>,
+    stop_working: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+    workers: JoinSet<()>,
+    bells: Option<Bells>,
+}
+
+impl House {
+    pub async fn start(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        motor: Motor,
+    ) -> Result<House> {
+        let (stop_listening, listening) = watch::channel(false);
+        let (stop_working, working) = watch::channel(false);
+        let client = Client::new()?;
+        let mut workers = JoinSet::new();
+        let (mut apps, mut couriers) = (Vec::new(), Vec::new());
+        for one in &config.apps {
+            let (app, courier) = open_app(&config, one, &client, &clock, &*entropy)
+                .await
+                .with_context(|| format!("app {}", one.name))?;
+            if let (Some(verifier), Some(JwtKey::JwksUrl(url))) =
+                (&app.verifier, one.auth.jwt.as_ref().map(|jwt| &jwt.key))
+            {
+                workers.spawn(keep_keys(verifier.clone(), client.clone(), url.clone(), working.clone()));
+            }
+            if motor == Motor::Running {
+                workers.spawn(courier.clone().run(working.clone()));
+                workers.spawn(Timers::new(app.ledger.clone(), clock.clone()).run(working.clone()));
+            }
+            apps.push(app);
+            couriers.push(courier);
+        }
+        let bells = match motor {
+            Motor::Running => Some(ring(&apps).await?),
+            Motor::ByHand => None,
+        };
+
+        let limits = Limits { trusted: trusted(&config), ..Limits::default() };
+        let (certificates, tls) = match &config.server.tls {
+            Tls::Files { cert, key } => {
+                let files = tls::Files::load(cert, key)?;
+                (Some(files.clone()), Some(tls::server_config(files)?))
+            }
+            Tls::Off => (None, None),
+        };
+        let public = Listener::tcp(config.server.listen)
+            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let private = match &config.admin.listen {
+            AdminListen::Tcp(address) => Listener::tcp(*address).with_context(|| format!("cannot listen on {address}")),
+            AdminListen::Unix(path) => {
+                Listener::unix(path).await.with_context(|| format!("cannot listen on {}", path.display()))
+            }
+        }?;
+        let address = public.address().context("the public listener has no address")?;
+        let admin_address = private.address();
+        let mut listeners = JoinSet::new();
+        let router = routes::public(&apps);
+        listeners.spawn(serve(public, router, tls, limits, entropy.clone(), listening.clone()));
+        let router = routes::private(&apps, config.admin.token.clone());
+        let limits = Limits { body_max: admin::BODY_MAX as u64, ..Limits::default() };
+        listeners.spawn(serve(private, router, None, limits, entropy, listening));
+        Ok(House {
+            public: address,
+            admin: admin_address,
+            apps,
+            couriers,
+            clock,
+            certificates,
+            stop_listening,
+            stop_working,
+            listeners,
+            workers,
+            bells,
+        })
+    }
+
+    /// Ends when a disk failed: the process must begin anew.
+    pub async fn failed(&self) {
+        let mut failed: Vec<_> = self.apps.iter().map(|app| app.ledger.failed()).collect();
+        let any = failed.iter_mut().map(|failed| Box::pin(async move { _ = failed.wait_for(|failed| *failed).await }));
+        let mut any: Vec<_> = any.collect();
+        std::future::poll_fn(|cx| {
+            let over = any.iter_mut().any(|one| one.as_mut().poll(cx).is_ready());
+            if over { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Does everything that is due, and what becomes due by that.
+    pub async fn settle(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let mut now = 0;
+            for (app, courier) in self.apps.iter().zip(&self.couriers) {
+                Timers::new(app.ledger.clone(), self.clock.clone()).fire().await?;
+                now += courier.drain().await?;
+            }
+            if now == 0 {
+                return Ok(done);
+            }
+            done += now;
+        }
+    }
+
+    /// Reads the certificate again; the old one stays where the new one is no good.
+    pub fn reload(&self) {
+        match self.certificates.as_ref().map(|files| files.reload()) {
+            Some(Ok(())) => tracing::info!("the certificate was read again"),
+            Some(Err(error)) => tracing::error!(%error, "the certificate was not read; the old one stays"),
+            None => {}
+        }
+    }
+
+    /// Answers what was asked, finishes what was begun, closes the files.
+    pub async fn stop(mut self) {
+        _ = self.stop_listening.send(true);
+        while self.listeners.join_next().await.is_some() {}
+        if let Some(bells) = &mut self.bells {
+            bells.stop().await;
+        }
+        _ = self.stop_working.send(true);
+        while self.workers.join_next().await.is_some() {}
+        for app in &self.apps {
+            let ledger = app.ledger.clone();
+            _ = tokio::task::spawn_blocking(move || ledger.close()).await;
+        }
+    }
+}
+
+async fn open_app(
+    config: &Config,
+    app: &config::App,
+    client: &Client,
+    clock: &Arc<dyn Clock>,
+    entropy: &dyn Entropy,
+) -> Result<(Arc<App>, Arc<Courier>)> {
+    let (db, has_space) = open_file(&config.data_dir, &app.name)?;
+    let ledger = Arc::new(Ledger::start(db, clock.clone(), entropy, has_space)?);
+    for campaign in &app.campaigns {
+        let adopt = Command::Adopt(Adopt { policy: campaign.policy.clone() });
+        ledger.submit(Entry::new(adopt, By::House)).await?;
+    }
+    let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock)?, clock.clone());
+    let interrupted = courier.recover().await?;
+    if interrupted > 0 {
+        tracing::warn!(app = app.name, interrupted, "deliveries were cut off by the last end of the process");
+    }
+    let verifier = app.auth.jwt.as_ref().map(verifier).transpose()?.map(Arc::new);
+    let front = App {
+        public_url: format!("{}{}", config.server.public_url, app.base_path),
+        config: app.clone(),
+        ledger,
+        verifier,
+        clock: clock.clone(),
+        meter: Arc::new(Meter::default()),
+    };
+    Ok((Arc::new(front), courier))
+}
+
+fn outside(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Outside> {
+    let app_store_connect = match &app.app_store_connect {
+        Some(given) => {
+            let key = PrivateKey::parse(given.private_key.expose().as_bytes())
+                .context("app_store_connect.private_key cannot be used")?;
+            let account = Account {
+                base_url: given.base_url.clone(),
+                key,
+                key_id: given.key_id.clone(),
+                issuer: given.issuer_id.clone(),
+            };
+            Some(AppStoreConnect::new(client.clone(), account, clock.clone()))
+        }
+        None => None,
+    };
+    let known = app.revenuecat.as_ref();
+    let revenuecat = known.map(|given| RevenueCat::new(client.clone(), &given.base_url, given.api_key.expose()));
+    let entitlement = known.map_or_else(String::new, |given| given.entitlement.clone());
+    Ok(Outside { app_store_connect, revenuecat, entitlement })
+}
+
+fn verifier(jwt: &config::Jwt) -> Result<Verifier> {
+    let signed_by = match jwt.algorithm {
+        Algorithm::Es256 => SignedBy::Es256,
+        Algorithm::Rs256 => SignedBy::Rs256,
+        Algorithm::EdDsa => SignedBy::EdDsa,
+        Algorithm::Hs256 => SignedBy::Hs256,
+    };
+    let key = match &jwt.key {
+        JwtKey::Public(pem) => KeySource::Pem(pem.as_bytes()),
+        JwtKey::Secret(secret) => KeySource::Secret(secret.expose().as_bytes()),
+        JwtKey::JwksUrl(_) => KeySource::Url,
+    };
+    Verifier::new(signed_by, key, &jwt.issuer, &jwt.audience, &jwt.user_claim).context("auth.jwt cannot be used")
+}
+
+fn trusted(config: &Config) -> Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync> {
+    let proxies = config.server.trusted_proxies.clone();
+    Arc::new(move |address| proxies.iter().any(|network| network.contains(address)))
+}
+
+/// One look at every stock now, and then on schedule.
+async fn ring(apps: &[Arc<App>]) -> Result<Bells> {
+    let bells = Bells::new().await?;
+    for app in apps {
+        for campaign in &app.config.campaigns {
+            let id = &campaign.policy.campaign;
+            look(&app.ledger, id.clone()).await;
+            bells.refill(&campaign.refill_schedule, app.ledger.clone(), id).await?;
+        }
+    }
+    bells.start().await?;
+    Ok(bells)
+}

@@ -1,0 +1,14 @@
+//! The commands: each builds what it needs from the other rooms, and says how it went.
+
+pub mod admin;
+pub mod args;
+pub mod check;
+pub mod demo;
+pub mod explain;
+pub mod house;
+pub mod import;
+pub mod log;
+pub mod offline;
+pub mod serve;
+pub mod show;
+pub mod verify;

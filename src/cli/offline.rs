@@ -1,0 +1,29 @@
+//! Opens the configured ledgers where no appliance runs.
+
+use crate::clock::SystemClock;
+use crate::config::{App, Config};
+use crate::entropy::SystemEntropy;
+use crate::ledger::{Ledger, open_file};
+use anyhow::{Context, Result, bail};
+use std::sync::Arc;
+
+pub fn app<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a App> {
+    match (name, &config.apps[..]) {
+        (Some(name), apps) => apps.iter().find(|app| app.name == name).with_context(|| format!("no app {name}")),
+        (None, [only]) => Ok(only),
+        (None, _) => bail!("there are several apps: name one with --app"),
+    }
+}
+
+pub fn open(config: &Config, app: &App) -> Result<Ledger> {
+    let path = config.data_dir.join(format!("{}.redb", app.name));
+    if !path.exists() {
+        bail!("{} does not exist yet: start the appliance once", path.display());
+    }
+    open_or_make(config, app)
+}
+
+pub fn open_or_make(config: &Config, app: &App) -> Result<Ledger> {
+    let (db, has_space) = open_file(&config.data_dir, &app.name)?;
+    Ok(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, has_space)?)
+}

@@ -1,0 +1,131 @@
+//! The stock by hand: asked for, taken in, issued.
+
+use super::overview::one_pool;
+use super::{Admin, BODY_MAX, Parts, body, by};
+use crate::domain::code::CodeText;
+use crate::domain::decide::pool::Refill;
+use crate::domain::decide::share::Issue;
+use crate::domain::decide::{Command, Reply};
+use crate::domain::id::UserId;
+use crate::http::extract::{json, json_body, ok, query};
+use crate::http::front::App;
+use crate::http::limits;
+use crate::http::problem::Problem;
+use crate::ledger::Entry;
+use crate::ledger::intake::{IntakeError, List};
+use crate::wire::app_store_connect as apple;
+use crate::wire::text::{csv_row, parse_date, redeem_url, rfc3339};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::json as object;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+struct RefillBody {
+    campaign: Option<String>,
+    reason: Option<String>,
+}
+
+pub async fn refill(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let asked: RefillBody = json_body(body, limits::BODY_MAX).await?;
+    let policy = &app.campaign(asked.campaign.as_deref())?.policy;
+    if policy.offer_code_id.is_empty() {
+        return Err(Problem::bad_request("this campaign has no offer_code_id: its codes come from imports"));
+    }
+    let command = Command::Refill(Refill { campaign: policy.campaign.clone(), by_hand: true });
+    match app.submit(command, by(asked.reason), vec![], None).await? {
+        Reply::Refill { asked, coming } => {
+            let status = if asked.is_some() { "requested" } else { "already_coming" };
+            let batch = coming.map(|id| id.to_string());
+            let body = object!({ "status": status, "batch": batch, "pool": one_pool(app, &policy.campaign)? });
+            Ok(json(StatusCode::ACCEPTED, &body))
+        }
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+pub async fn import(
+    State(admin): State<Arc<Admin>>,
+    Path(target): Parts,
+    uri: Uri,
+    content: Body,
+) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let [campaign, expires, dry] = query(&uri, ["campaign", "expires_at", "dry_run"])?;
+    let campaign = app.campaign(campaign.as_deref())?.policy.campaign.clone();
+    let expires = expires.ok_or_else(|| Problem::bad_request("expires_at is missing: the codes' expiration date"))?;
+    let expires = parse_date(expires.get(..10).unwrap_or(&expires))
+        .ok_or_else(|| Problem::bad_request("expires_at is a date, YYYY-MM-DD"))?;
+    if expires.codes_stop() <= app.clock.now() {
+        return Err(Problem::bad_request("expires_at has passed"));
+    }
+    let content = body(content, BODY_MAX).await?;
+    let read = apple::codes(&content).map_err(|fault| Problem::bad_request(fault.to_string()))?;
+    let codes: Vec<CodeText> = read.codes.iter().filter_map(|code| CodeText::parse(code)).collect();
+    if codes.is_empty() {
+        return Err(Problem::bad_request("there is no code in the list"));
+    }
+    let (dry, total) = (dry.is_some_and(|dry| dry != "false"), codes.len());
+    let list = List { campaign: campaign.clone(), expires, codes };
+    let taken = app.ledger.take_in(list, by(None), app.clock.now(), dry).await.map_err(|error| match error {
+        IntakeError::Fail(fail) => Problem::from(fail),
+        IntakeError::Ledger(error) => Problem::from(error),
+    })?;
+    Ok(ok(&object!({
+        "campaign": campaign, "batch": taken.batch.to_string(), "codes": total, "repeated_in_file": read.repeated,
+        "imported": taken.imported, "known": taken.known, "dry_run": dry,
+    })))
+}
+
+#[derive(Deserialize)]
+struct IssueBody {
+    campaign: Option<String>,
+    count: u32,
+    assigned_to: String,
+    label: Option<String>,
+    reason: Option<String>,
+}
+
+/// Codes in one answer. They leave the stock together or not at all.
+const ISSUE: u32 = 500;
+const MOST: u32 = 10_000;
+
+pub async fn issue(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let asked: IssueBody = json_body(body, limits::BODY_MAX).await?;
+    if !(1..=MOST).contains(&asked.count) {
+        return Err(Problem::bad_request(format!("count is 1 to {MOST}")));
+    }
+    if asked.label.as_ref().is_some_and(|label| label.len() > 100 || label.chars().any(char::is_control)) {
+        return Err(Problem::bad_request("a label has at most 100 bytes and no control characters"));
+    }
+    let holder = UserId::parse(&asked.assigned_to).map_err(|fault| Problem::bad_request(fault.to_string()))?;
+    let campaign = &app.campaign(asked.campaign.as_deref())?.policy.campaign;
+    let mut rows = csv_row(["code", "redeem_url", "expires_at", "assigned_to", "label"]);
+    let mut left = asked.count;
+    while left > 0 {
+        let count = left.min(ISSUE);
+        let person = app.ledger.person(&holder);
+        let issue = Issue { campaign: campaign.clone(), holder: person, label: asked.label.clone(), count };
+        let entry = Entry::new(Command::Issue(issue), by(asked.reason.clone())).naming([holder.clone()]);
+        let issued = match app.ledger.submit(entry).await {
+            Ok(Reply::Issued(codes)) => codes,
+            Ok(_) => return Err(Problem::internal("an answer of another kind")),
+            Err(fail) => return Err(Problem::from(fail).with("issued", asked.count - left)),
+        };
+        issued.iter().for_each(|code| rows.push_str(&row(app, code, holder.as_str())));
+        left -= count;
+    }
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))], rows).into_response())
+}
+
+fn row(app: &App, code: &crate::domain::code::Code, holder: &str) -> String {
+    let text = code.text.as_str();
+    let label = code.label.as_deref().unwrap_or("");
+    csv_row([text, &redeem_url(app.config.apple_id, text), &rfc3339(code.expires_at), holder, label])
+}

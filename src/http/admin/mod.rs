@@ -1,0 +1,103 @@
+//! The private side: every route asks for the administrator's token, unknown ones too.
+
+mod codes;
+mod explain;
+mod lists;
+mod outbox;
+mod overview;
+
+use super::extract::bearer;
+use super::front::App;
+use super::limits::read_body_within;
+use super::metrics;
+use super::problem::Problem;
+use crate::config::Secret;
+use crate::domain::decide::By;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct Admin {
+    pub apps: Vec<Arc<App>>,
+    pub token: Secret,
+}
+
+/// Lists of codes are long, and come from this machine.
+pub const BODY_MAX: usize = 64 * 1024 * 1024;
+const BODY_TIME: Duration = Duration::from_secs(120);
+
+pub fn router(admin: Arc<Admin>) -> Router {
+    let app = Router::new()
+        .route("/stats", get(overview::stats))
+        .route("/pool", get(overview::pool))
+        .route("/pool/refill", post(codes::refill))
+        .route("/pool/import", post(codes::import))
+        .route("/codes/issue", post(codes::issue))
+        .route("/codes", get(lists::codes))
+        .route("/claims", get(lists::claims))
+        .route("/completions", get(lists::completions))
+        .route("/redemptions", get(lists::redemptions))
+        .route("/outbox", get(lists::outbox))
+        .route("/journal", get(lists::journal))
+        .route("/outbox/{id}/retry", post(outbox::retry))
+        .route("/outbox/{id}/discard", post(outbox::discard))
+        .route("/explain/{subject}", get(explain::explain));
+    Router::new()
+        .nest("/admin/{app}", app.clone())
+        .nest("/admin", app)
+        .route("/metrics", get(prometheus))
+        .fallback(|| async { Problem::not_found("no route has this path") })
+        .layer(from_fn_with_state(admin.clone(), guard))
+        .with_state(admin)
+}
+
+async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    if !bearer(request.headers()).is_some_and(|token| admin.token.matches(token.as_bytes())) {
+        return Problem::unauthenticated("give the administrator's token").into_response();
+    }
+    next.run(request).await
+}
+
+async fn prometheus(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
+    let text = metrics::text(&admin.apps)?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))], text).into_response())
+}
+
+/// The parts of an admin path: the app may be left out where there is one.
+#[derive(Deserialize)]
+pub struct Target {
+    app: Option<String>,
+    id: Option<String>,
+    subject: Option<String>,
+}
+
+impl Admin {
+    pub fn app(&self, target: &Target) -> Result<&Arc<App>, Problem> {
+        match (&target.app, &self.apps[..]) {
+            (Some(name), apps) => apps
+                .iter()
+                .find(|app| app.config.name == *name)
+                .ok_or_else(|| Problem::not_found("there is no such app")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Problem::bad_request("there are several apps: name one in the path, /admin/{app}/…")),
+        }
+    }
+}
+
+type Parts = Path<Target>;
+
+/// Who changes something, and why.
+fn by(reason: Option<String>) -> By {
+    By::Admin { token: "admin".to_owned(), reason }
+}
+
+async fn body(body: Body, cap: usize) -> Result<bytes::Bytes, Problem> {
+    Ok(read_body_within(body, cap, BODY_TIME).await?)
+}

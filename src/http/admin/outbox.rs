@@ -1,0 +1,55 @@
+//! Deliveries dealt with by hand.
+
+use super::{Admin, Parts, by};
+use crate::domain::decide::delivery::{Discard, Retry};
+use crate::domain::decide::{Command, Reply};
+use crate::domain::delivery::ItemId;
+use crate::http::extract::ok;
+use crate::http::limits::{BODY_MAX, read_body};
+use crate::http::problem::Problem;
+use crate::wire::view::View;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Default, Deserialize)]
+struct Reason {
+    reason: Option<String>,
+}
+
+pub async fn retry(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    deal(&admin, &target, body, |item| Command::Retry(Retry { item })).await
+}
+
+pub async fn discard(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    deal(&admin, &target, body, |item| Command::Discard(Discard { item })).await
+}
+
+async fn deal(
+    admin: &Admin,
+    target: &super::Target,
+    body: Body,
+    command: fn(ItemId) -> Command,
+) -> Result<Response, Problem> {
+    let app = admin.app(target)?;
+    let body = read_body(body, BODY_MAX).await?;
+    let reason: Reason = match body.is_empty() {
+        true => Reason::default(),
+        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request("the body is {\"reason\": \"…\"}"))?,
+    };
+    let id = target.id.as_deref().and_then(item_id).ok_or_else(|| Problem::not_found("no such delivery"))?;
+    match app.submit(command(id), by(reason.reason), vec![], None).await? {
+        Reply::Item(item) => {
+            let name = app.names();
+            Ok(ok(&View { name: &name }.item(&item)))
+        }
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+fn item_id(text: &str) -> Option<ItemId> {
+    let (seq, n) = text.split_once('-')?;
+    Some(ItemId { seq: seq.parse().ok()?, n: n.parse().ok()? })
+}

@@ -1,0 +1,96 @@
+//! How things stand.
+
+use super::{Admin, Parts};
+use crate::domain::batch::Batch;
+use crate::domain::pool::Pool;
+use crate::domain::purchase::Source;
+use crate::http::extract::ok;
+use crate::http::front::App;
+use crate::http::metrics::{last_heard, oldest};
+use crate::http::problem::Problem;
+use crate::ledger::key::Key;
+use crate::ledger::store::Store;
+use crate::ledger::{Error, list};
+use crate::wire::text::rfc3339;
+use crate::wire::view;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let store = app.ledger.snapshot();
+    let mut campaigns = Map::new();
+    for campaign in &app.config.campaigns {
+        let id = &campaign.policy.campaign;
+        let of = |noun: &'static str, words: &[&str]| -> Result<Value, Error> {
+            let mut counts = Map::new();
+            for word in words {
+                counts.insert((*word).to_owned(), list::count(&*store, noun, id, word)?.into());
+            }
+            Ok(Value::Object(counts))
+        };
+        let credited = list::count(&*store, "completion", id, "credited")?;
+        let handed: u64 = ["pending", "used", "expired", "void"]
+            .iter()
+            .map(|word| list::count(&*store, "code", id, word))
+            .sum::<Result<u64, Error>>()?;
+        let rate = if handed == 0 { Value::Null } else { json!(credited as f64 / handed as f64) };
+        let body = json!({
+            "codes": of("code", &["pending", "used", "expired", "void"])?,
+            "claims": of("claim", &["pending", "completed", "rejected", "superseded"])?,
+            "redemptions": of("redemption", &["unattributed", "attributed", "rejected"])?,
+            "completions": of("completion", &["held", "credited", "reversed", "rejected"])?,
+            "referrers": list::count(&*store, "referrer", id, "")?,
+            "completions_per_code": rate,
+        });
+        campaigns.insert(id.clone(), body);
+    }
+    let unmatched = list::count(&*store, "redemption", "", "unattributed")?;
+    let webhook = last_heard(app, Source::RevenueCat)?;
+    Ok(ok(&json!({
+        "app": app.config.name,
+        "campaigns": campaigns,
+        "redemptions_of_other_offers": unmatched,
+        "outbox": outbox(app)?,
+        "last_webhook": { "revenuecat": webhook.map(rfc3339) },
+    })))
+}
+
+fn outbox(app: &App) -> Result<Value, Error> {
+    let (mut waiting, mut begun, mut dead) = (0, 0, 0);
+    for (_, status, count) in list::counts(&*app.ledger.snapshot(), "outbox")? {
+        match status.as_str() {
+            "waiting" => waiting += count,
+            "begun" => begun += count,
+            "dead" => dead += count,
+            _ => {}
+        }
+    }
+    Ok(json!({ "waiting": waiting, "begun": begun, "dead": dead, "oldest_at": oldest(app)?.map(rfc3339) }))
+}
+
+pub async fn pool(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let items = app.config.campaigns.iter().map(|campaign| one_pool(app, &campaign.policy.campaign));
+    let items = items.collect::<Result<Vec<Value>, Error>>()?;
+    Ok(ok(&json!({ "items": items })))
+}
+
+pub fn one_pool(app: &App, campaign: &str) -> Result<Value, Error> {
+    let store = app.ledger.snapshot();
+    let rules = store.rules_of(campaign)?.ok_or(Error::Broken("a campaign that was not adopted"))?;
+    let pool: Option<Pool> = store.row(&Key::new().text(campaign).done())?;
+    let pool = pool.ok_or(Error::Broken("a campaign without a pool"))?;
+    let count = |status| list::count(&*store, "code", campaign, status);
+    let handed = view::Handed {
+        pending: count("pending")?,
+        used: count("used")?,
+        expired: count("expired")?,
+        void: count("void")?,
+    };
+    let mut batches = list::rows(&*store, None, usize::MAX, |batch: &Batch| batch.campaign == campaign)?.items;
+    batches.sort_by_key(|batch| (batch.requested_at, batch.id));
+    Ok(view::pool(&pool, &rules.policy, &handed, &batches, app.clock.now()))
+}

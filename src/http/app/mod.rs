@@ -1,0 +1,17 @@
+//! The routes for the app and its users.
+
+mod claim;
+mod share;
+
+use super::front::App;
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/referral/my-code", get(share::my_code))
+        .route("/referral/stats", get(share::stats))
+        .route("/referral/claim", post(claim::claim))
+        .route("/referral/confirm-redemption", post(claim::confirm))
+}

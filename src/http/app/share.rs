@@ -1,0 +1,51 @@
+//! A referrer's own code and progress.
+
+use crate::domain::decide::share::MyCode;
+use crate::domain::decide::{By, Command, Reply};
+use crate::domain::reward::Account;
+use crate::http::extract::{ok, query};
+use crate::http::front::App;
+use crate::http::problem::Problem;
+use crate::ledger::store::Store;
+use crate::ledger::{circle, referrer};
+use crate::wire::text::rfc3339;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::{HeaderMap, Uri};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub async fn my_code(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let [campaign] = query(&uri, ["campaign"])?;
+    let campaign = app.campaign(campaign.as_deref())?.policy.campaign.clone();
+    let command = Command::MyCode(MyCode { campaign, person: app.ledger.person(&user) });
+    match app.submit(command, By::App, vec![user], None).await? {
+        Reply::Code { code, slug } => Ok(ok(&Value::Object(app.shared(&code, &slug)))),
+        Reply::Empty { slug, .. } => Err(app.empty(&slug)),
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let [campaign] = query(&uri, ["campaign"])?;
+    let campaign = &app.campaign(campaign.as_deref())?.policy.campaign;
+    let (store, person) = (app.ledger.snapshot(), app.ledger.person(&user));
+    let row = referrer(&*store, campaign, person)?;
+    let account: Option<Account> = store.row(circle(&*store, person)?.name().as_bytes())?;
+    let count = |of: fn(&crate::domain::referrer::Referrer) -> u32| row.as_ref().map_or(0, of);
+    Ok(ok(&json!({
+        "campaign": campaign,
+        "shared_codes": count(|row| row.shared),
+        "completions": {
+            "credited": count(|row| row.credited),
+            "held": count(|row| row.held),
+            "reversed": count(|row| row.reversed),
+        },
+        "days_earned": count(|row| row.days),
+        "granted_until": account.map(|account| rfc3339(account.end)),
+        "next_milestone": null,
+        "share_url": row.as_ref().map(|row| app.share_url(&row.slug)),
+    })))
+}

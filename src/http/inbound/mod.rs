@@ -1,0 +1,12 @@
+//! What others tell us.
+
+mod revenuecat;
+
+use super::front::App;
+use axum::Router;
+use axum::routing::post;
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/webhooks/revenuecat", post(revenuecat::event))
+}

@@ -1,0 +1,204 @@
+//! Figures for Prometheus: what the ledger counts, and what only this process knows.
+
+use super::front::App;
+use crate::domain::at::At;
+use crate::domain::delivery::{Item, ItemState};
+use crate::domain::pool::Pool;
+use crate::domain::purchase::Source;
+use crate::ledger::key::Key;
+use crate::ledger::rows::item_key;
+use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
+use crate::ledger::{Error, list};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+/// What this process counts beside the ledger.
+#[derive(Default)]
+pub struct Meter {
+    webhooks: Mutex<BTreeMap<(Source, String, &'static str), u64>>,
+    last_seen: Mutex<BTreeMap<Source, At>>,
+}
+
+/// Event types are counted by name as long as there are no more than this; a source may invent some.
+const KINDS: usize = 200;
+
+impl Meter {
+    pub fn webhook(&self, source: Source, kind: &str, result: &'static str, at: Option<At>) {
+        let mut webhooks = self.webhooks.lock().expect("no panic holds this lock");
+        let known = webhooks.contains_key(&(source, kind.to_owned(), result));
+        let kind = if known || webhooks.len() < KINDS { kind } else { "other" };
+        *webhooks.entry((source, kind.to_owned(), result)).or_default() += 1;
+        if let Some(at) = at {
+            self.last_seen.lock().expect("no panic holds this lock").insert(source, at);
+        }
+    }
+
+    /// When a source was last heard of, repeats included.
+    pub fn last_seen(&self, source: Source) -> Option<At> {
+        self.last_seen.lock().expect("no panic holds this lock").get(&source).copied()
+    }
+}
+
+/// When a source was last heard of, also before this process began.
+pub fn last_heard(app: &App, source: Source) -> Result<Option<At>, Error> {
+    Ok(app.meter.last_seen(source).max(list::last_heard(&*app.ledger.snapshot(), source)?))
+}
+
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        _ = writeln!(self.0, "{name}{{{}}} {value}", labels.join(","));
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
+    let mut out = Text(String::new());
+    out.head("referd_build_info", "gauge", "The version that runs.");
+    out.line("referd_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    pools(&mut out, apps)?;
+    let nouns = [
+        ("claim", "referd_claims", "Claims by status."),
+        ("redemption", "referd_redemptions", "Redemptions by status."),
+        ("completion", "referd_completions", "Completions by status."),
+    ];
+    for (noun, name, help) in nouns {
+        out.head(name, "gauge", help);
+        for app in apps {
+            for (campaign, status, count) in list::counts(&*app.ledger.snapshot(), noun)? {
+                out.line(name, &[("app", &app.config.name), ("campaign", &campaign), ("status", &status)], count);
+            }
+        }
+    }
+    outbox(&mut out, apps)?;
+    sources(&mut out, apps)?;
+    writer(&mut out, apps);
+    Ok(out.0)
+}
+
+fn pools(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
+    let mut days = Vec::new();
+    out.head("referd_pool_codes", "gauge", "Codes by status; available ones can be handed out.");
+    for app in apps {
+        let (store, now) = (app.ledger.snapshot(), app.clock.now());
+        for campaign in &app.config.campaigns {
+            let id = &campaign.policy.campaign;
+            let pool: Option<Pool> = store.row(&Key::new().text(id).done())?;
+            let available = pool.as_ref().map_or(0, |pool| pool.available(&campaign.policy.pool, now));
+            let labels = |status| [("app", app.config.name.as_str()), ("campaign", id.as_str()), ("status", status)];
+            out.line("referd_pool_codes", &labels("available"), available);
+            for status in ["pending", "used", "expired", "void"] {
+                out.line("referd_pool_codes", &labels(status), list::count(&*store, "code", id, status)?);
+            }
+            let left = pool.and_then(|pool| pool.days_to_empty(&campaign.policy.pool, now));
+            days.extend(left.map(|left| (app.config.name.clone(), id.clone(), left)));
+        }
+    }
+    out.head("referd_days_to_empty", "gauge", "Days until the stock is used up at the last week's pace.");
+    for (app, campaign, left) in days {
+        out.line("referd_days_to_empty", &[("app", &app), ("campaign", &campaign)], left);
+    }
+    Ok(())
+}
+
+fn outbox(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
+    out.head("referd_outbox_items", "gauge", "Deliveries by kind and status.");
+    for app in apps {
+        for (kind, status, count) in list::counts(&*app.ledger.snapshot(), "outbox")? {
+            let labels = [("app", app.config.name.as_str()), ("kind", &kind), ("status", &status)];
+            out.line("referd_outbox_items", &labels, count);
+        }
+    }
+    out.head("referd_outbox_oldest_seconds", "gauge", "Age of the oldest delivery that is not done.");
+    for app in apps {
+        let age = oldest(app)?.map_or(0, |at| (app.clock.now().0 - at.0).max(0) / 1000);
+        out.line("referd_outbox_oldest_seconds", &[("app", &app.config.name)], age);
+    }
+    Ok(())
+}
+
+/// Open items read for their age.
+const AGED: usize = 10_000;
+
+/// When the oldest open item was made.
+pub fn oldest(app: &App) -> Result<Option<At>, Error> {
+    let store = app.ledger.snapshot();
+    let mut oldest: Option<At> = None;
+    for (key, _) in store.prefix(Tab::Lane, &[], AGED)? {
+        let id = key.len().checked_sub(10).and_then(|at| crate::ledger::key::item_of(&key[at..]));
+        let item: Option<Item> = match id {
+            Some(id) => store.row(&item_key(id))?,
+            None => None,
+        };
+        let open = item.filter(|item| !matches!(item.state, ItemState::Done { .. } | ItemState::Dead { .. }));
+        oldest = match (oldest, open.map(|item| item.made_at)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    Ok(oldest)
+}
+
+fn sources(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
+    out.head("referd_events", "gauge", "Events kept, by type.");
+    for app in apps {
+        for (source, kind, count) in list::counts(&*app.ledger.snapshot(), "event")? {
+            out.line("referd_events", &[("app", &app.config.name), ("source", &source), ("kind", &kind)], count);
+        }
+    }
+    out.head("referd_webhooks_total", "counter", "Deliveries of webhooks since the start, by what became of them.");
+    for app in apps {
+        let webhooks = app.meter.webhooks.lock().expect("no panic holds this lock").clone();
+        for ((source, kind, result), count) in webhooks {
+            let labels =
+                [("app", app.config.name.as_str()), ("source", source.word()), ("kind", &kind), ("result", result)];
+            out.line("referd_webhooks_total", &labels, count);
+        }
+    }
+    let name = "referd_webhook_last_seen_timestamp_seconds";
+    out.head(name, "gauge", "When a source's last webhook was taken in.");
+    for app in apps {
+        if let Some(at) = last_heard(app, Source::RevenueCat)? {
+            let labels = [("app", app.config.name.as_str()), ("source", Source::RevenueCat.word())];
+            out.line(name, &labels, at.0 / 1000);
+        }
+    }
+    Ok(())
+}
+
+fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {
+    type Read = fn(&crate::ledger::Pulse) -> f64;
+    let figures: [(&str, &str, &str, Read); 6] = [
+        ("referd_commits_total", "counter", "Durable commits.", |p| p.commits.load(Ordering::Relaxed) as f64),
+        ("referd_commands_total", "counter", "Commands decided.", |p| p.commands.load(Ordering::Relaxed) as f64),
+        ("referd_commit_seconds_total", "counter", "Time spent deciding and committing.", |p| {
+            p.commit_micros.load(Ordering::Relaxed) as f64 / 1e6
+        }),
+        ("referd_commit_slowest_seconds", "gauge", "The slowest commit since the start.", |p| {
+            p.slowest_micros.load(Ordering::Relaxed) as f64 / 1e6
+        }),
+        ("referd_defects_total", "counter", "Commands stopped by a defect.", |p| {
+            p.defects.load(Ordering::Relaxed) as f64
+        }),
+        ("referd_last_commit_timestamp_seconds", "gauge", "When the last durable write was done.", |p| {
+            p.last_commit.load(Ordering::Relaxed) as f64 / 1e3
+        }),
+    ];
+    for (name, kind, help, read) in figures {
+        out.head(name, kind, help);
+        for app in apps {
+            out.line(name, &[("app", &app.config.name)], read(app.ledger.pulse()));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The whole public side: the routes of every app under its path, and the process's own health.
+
+use super::admin::{self, Admin};
+use super::front::App;
+use super::{app, health, inbound, pages};
+use crate::config::Secret;
+use axum::Router;
+use axum::routing::get;
+use std::sync::Arc;
+
+pub fn public(apps: &[Arc<App>]) -> Router {
+    let all: Arc<[Arc<App>]> = apps.into();
+    let mut router = Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(move || async move { health::ready(&all).await }));
+    for one in apps {
+        let routes = app::routes().merge(inbound::routes()).merge(pages::routes()).with_state(one.clone());
+        router = match one.config.base_path.as_str() {
+            "" => router.merge(routes),
+            path => router.nest(path, routes),
+        };
+    }
+    router
+}
+
+pub fn private(apps: &[Arc<App>], token: Secret) -> Router {
+    admin::router(Arc::new(Admin { apps: apps.to_vec(), token }))
+}

@@ -1,0 +1,271 @@
+//! The courier: takes effects that are due, records that an attempt begins, makes the call, and brings
+//! the outcome back in through the ledger's one door.
+
+use super::{is_over, until};
+use crate::clock::Clock;
+use crate::domain::at::{At, Span};
+use crate::domain::batch::Batch;
+use crate::domain::code::CodeText;
+use crate::domain::decide::delivery::{Begin, Recover, Settle};
+use crate::domain::decide::{By, Command, Reply};
+use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::id::{Id, Person};
+use crate::ledger::key::{Key, after_prefix, item_of};
+use crate::ledger::rows::item_key;
+use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
+use crate::ledger::{Entry, Error, Fail, Ledger, list};
+use crate::outside::Failure;
+use crate::outside::app_store_connect::AppStoreConnect;
+use crate::outside::revenuecat::RevenueCat;
+use crate::wire::app_store_connect::BatchInfo;
+use std::collections::HashSet;
+use std::ops::Bound;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The others, as far as this app has them.
+pub struct Outside {
+    pub app_store_connect: Option<AppStoreConnect>,
+    pub revenuecat: Option<RevenueCat>,
+    /// The entitlement that is granted.
+    pub entitlement: String,
+}
+
+pub struct Courier {
+    ledger: Arc<Ledger>,
+    outside: Outside,
+    clock: Arc<dyn Clock>,
+    app: String,
+}
+
+/// Calls under way at once.
+const CALLS: usize = 8;
+/// Items looked at for one round.
+const ROUND: usize = 256;
+/// A key that was refused is tried again slowly: people have to mend it.
+const REFUSED: Span = Span::minutes(10);
+/// Apple's clock and ours differ.
+const SKEW: Span = Span::minutes(15);
+
+impl Courier {
+    pub fn new(app: &str, ledger: Arc<Ledger>, outside: Outside, clock: Arc<dyn Clock>) -> Arc<Courier> {
+        Arc::new(Courier { ledger, outside, clock, app: app.to_owned() })
+    }
+
+    /// Attempts that a kill cut off are marked as such: their answers are not known.
+    pub async fn recover(&self) -> Result<usize, Fail> {
+        let begun = self.begun().map_err(|_| Fail::Unknown)?;
+        for item in &begun {
+            self.ledger.submit(Entry::new(Command::Recover(Recover { item: *item }), By::House)).await?;
+        }
+        Ok(begun.len())
+    }
+
+    fn begun(&self) -> Result<Vec<ItemId>, Error> {
+        let snapshot = self.ledger.snapshot();
+        let mut begun = Vec::new();
+        for (key, _) in snapshot.prefix(Tab::Lane, &[], usize::MAX)? {
+            let Some(id) = key.len().checked_sub(10).and_then(|at| item_of(&key[at..])) else { continue };
+            let item: Option<Item> = snapshot.row(&item_key(id))?;
+            begun.extend(item.filter(|item| matches!(item.state, ItemState::Begun { .. })).map(|item| item.id));
+        }
+        Ok(begun)
+    }
+
+    /// Works until told to stop; calls under way are finished.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut calls: JoinSet<Result<(), Fail>> = JoinSet::new();
+        let mut changed = self.ledger.changed();
+        loop {
+            changed.borrow_and_update();
+            let next = match self.start_due(&mut calls).await {
+                Ok(next) => next,
+                Err(fail) if is_over(&fail) => break,
+                Err(fail) => {
+                    tracing::warn!(app = self.app, error = %fail, "deliveries pause");
+                    Some(self.clock.now().plus(Span::seconds(1)))
+                }
+            };
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                changed = changed.changed() => if changed.is_err() { break },
+                Some(_) = calls.join_next() => {}
+                () = tokio::time::sleep(until(next, self.clock.now())) => {}
+            }
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    /// Delivers what is due, and what becomes due by that, until nothing is.
+    pub async fn drain(self: &Arc<Self>) -> Result<usize, Fail> {
+        let mut delivered = 0;
+        loop {
+            let mut calls = JoinSet::new();
+            self.start_due(&mut calls).await?;
+            if calls.is_empty() {
+                return Ok(delivered);
+            }
+            while let Some(done) = calls.join_next().await {
+                done.map_err(|_| Fail::Defect)??;
+                delivered += 1;
+            }
+        }
+    }
+
+    /// Begins what is due and says when the next item will be.
+    async fn start_due(self: &Arc<Self>, calls: &mut JoinSet<Result<(), Fail>>) -> Result<Option<At>, Fail> {
+        let now = self.clock.now();
+        let (due, next) = self.due(now).map_err(|error| self.broken(&error))?;
+        for id in due {
+            if calls.len() >= CALLS {
+                return Ok(Some(now.plus(Span::seconds(1))));
+            }
+            match self.ledger.submit(Entry::new(Command::Begin(Begin { item: id }), By::House)).await {
+                Ok(Reply::Item(item)) => {
+                    let courier = self.clone();
+                    calls.spawn(async move { courier.deliver(item).await });
+                }
+                // Its lane is busy, or somebody dealt with it: the next change brings it back.
+                Ok(_) | Err(Fail::Refused(_)) => {}
+                Err(fail) => return Err(fail),
+            }
+        }
+        Ok(next)
+    }
+
+    fn broken(&self, error: &Error) -> Fail {
+        tracing::error!(app = self.app, %error, "the outbox cannot be read");
+        Fail::Unknown
+    }
+
+    fn due(&self, now: At) -> Result<(Vec<ItemId>, Option<At>), Error> {
+        let snapshot = self.ledger.snapshot();
+        let limit = after_prefix(&Key::new().at(now).done());
+        let to = limit.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let due = snapshot.range(Tab::Ready, Bound::Unbounded, to, ROUND)?;
+        let from = limit.as_deref().map_or(Bound::Unbounded, Bound::Included);
+        let next = snapshot.range(Tab::Ready, from, Bound::Unbounded, 1)?;
+        let id = |(key, _): &(Vec<u8>, Vec<u8>)| key.get(8..).and_then(item_of);
+        let at = |(key, _): &(Vec<u8>, Vec<u8>)| key.get(..8).and_then(crate::ledger::key::at_of);
+        Ok((due.iter().filter_map(id).collect(), next.first().and_then(at)))
+    }
+
+    async fn deliver(&self, item: Item) -> Result<(), Fail> {
+        let kind = item.effect.kind();
+        let outcome = self.call(&item).await;
+        match &outcome {
+            Outcome::Done(_) => tracing::info!(app = self.app, kind, attempt = item.attempts, "delivered"),
+            Outcome::Again { why, .. } | Outcome::Unsure { why } => {
+                tracing::warn!(app = self.app, kind, attempt = item.attempts, why, "not delivered; it is tried again");
+            }
+            Outcome::Never { why } => tracing::error!(app = self.app, kind, why, "cannot be delivered"),
+            Outcome::Absent => tracing::warn!(app = self.app, kind, "looked for after a lost answer; not there"),
+        }
+        let settle = Command::Settle(Settle { item: item.id, outcome });
+        loop {
+            match self.ledger.submit(Entry::new(settle.clone(), By::House)).await {
+                Ok(_) | Err(Fail::Refused(_)) => return Ok(()),
+                Err(Fail::Busy | Fail::NoSpace) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(fail) => return Err(fail),
+            }
+        }
+    }
+
+    async fn call(&self, item: &Item) -> Outcome {
+        let done = match &item.effect {
+            Effect::Grant { to, end, .. } => self.grant(*to, *end).await,
+            Effect::RequestBatch { batch, .. } if item.unsure => self.look_for(*batch).await,
+            Effect::RequestBatch { batch, .. } => self.request(*batch).await,
+            Effect::FetchCodes { batch, .. } => self.fetch(*batch).await,
+        };
+        done.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn grant(&self, to: Person, end: At) -> Result<Outcome, Outcome> {
+        let revenuecat = self.outside.revenuecat.as_ref().ok_or_else(|| not_configured("revenuecat"))?;
+        let user = list::user_of(&*self.ledger.snapshot(), to).map_err(|error| again(&error))?;
+        let user = user.ok_or_else(|| Outcome::Never { why: "the person was erased".to_owned() })?;
+        let granted = revenuecat.grant(&user, &self.outside.entitlement, end).await.map_err(outcome)?;
+        // Without an end in the answer nothing was granted that we can see.
+        Ok(Outcome::Done(Answer::Granted { end: granted.unwrap_or(At(0)) }))
+    }
+
+    async fn request(&self, batch: Id) -> Result<Outcome, Outcome> {
+        let (batch, offer) = self.batch(batch)?;
+        let apple = self.apple()?;
+        let made = apple.create_batch(&offer, batch.asked, batch.expires, batch.environment).await;
+        Ok(Outcome::Done(Answer::BatchMade { apple_id: made.map_err(outcome)?.id }))
+    }
+
+    /// After a lost answer: a batch like ours, made since we asked, that we do not know is ours.
+    async fn look_for(&self, batch: Id) -> Result<Outcome, Outcome> {
+        let (batch, offer) = self.batch(batch)?;
+        let listed = self.apple()?.list_batches(&offer).await.map_err(|failure| match outcome(failure) {
+            Outcome::Unsure { why } => Outcome::Again { after: None, why },
+            other => other,
+        })?;
+        let known = self.known_batches().map_err(|error| again(&error))?;
+        let is_ours = |info: &&BatchInfo| {
+            info.count == batch.asked
+                && info.environment == batch.environment
+                && info.active
+                && info.expires.is_none_or(|expires| expires == batch.expires)
+                && info.created.is_none_or(|created| created.plus(SKEW) >= batch.requested_at)
+                && !known.contains(&info.id)
+        };
+        let found = listed.iter().filter(is_ours).min_by_key(|info| info.created);
+        Ok(found.map_or(Outcome::Absent, |info| Outcome::Done(Answer::BatchMade { apple_id: info.id.clone() })))
+    }
+
+    async fn fetch(&self, batch: Id) -> Result<Outcome, Outcome> {
+        let (batch, _) = self.batch(batch)?;
+        let apple_id = batch.apple_id.ok_or_else(|| Outcome::Never { why: "the batch has no id at Apple".into() })?;
+        let codes = self.apple()?.batch_values(&apple_id).await.map_err(|failure| match outcome(failure) {
+            // Reading changes nothing, so a lost answer is only a late one.
+            Outcome::Unsure { why } => Outcome::Again { after: None, why },
+            other => other,
+        })?;
+        let codes: Vec<CodeText> = codes.codes.iter().filter_map(|code| CodeText::parse(code)).collect();
+        Ok(Outcome::Done(Answer::Codes(codes)))
+    }
+
+    fn apple(&self) -> Result<&AppStoreConnect, Outcome> {
+        self.outside.app_store_connect.as_ref().ok_or_else(|| not_configured("app_store_connect"))
+    }
+
+    /// The batch and the offer it is of.
+    fn batch(&self, id: Id) -> Result<(Batch, String), Outcome> {
+        let snapshot = self.ledger.snapshot();
+        let read = || -> Result<Option<(Batch, String)>, Error> {
+            let Some(batch) = snapshot.row::<Batch>(id.as_bytes())? else { return Ok(None) };
+            let rules = snapshot.rules_of(&batch.campaign)?;
+            Ok(rules.map(|rules| (batch, rules.policy.offer_code_id.clone())))
+        };
+        read().map_err(|error| again(&error))?.ok_or_else(|| Outcome::Never { why: "the batch is unknown".into() })
+    }
+
+    fn known_batches(&self) -> Result<HashSet<String>, Error> {
+        let page = list::rows(&*self.ledger.snapshot(), None, usize::MAX, |_: &Batch| true)?;
+        Ok(page.items.into_iter().filter_map(|batch| batch.apple_id).collect())
+    }
+}
+
+fn not_configured(what: &str) -> Outcome {
+    Outcome::Again { after: Some(REFUSED), why: format!("{what} is not configured") }
+}
+
+fn again(error: &Error) -> Outcome {
+    Outcome::Again { after: None, why: error.to_string() }
+}
+
+fn outcome(failure: Failure) -> Outcome {
+    match failure {
+        Failure::NotSent(why) => Outcome::Again { after: None, why },
+        Failure::Unsure(why) => Outcome::Unsure { why },
+        Failure::Later { why, after } => Outcome::Again { after, why },
+        Failure::Refused(why) => Outcome::Again { after: Some(REFUSED), why },
+        Failure::Never(why) => Outcome::Never { why },
+    }
+}

@@ -1,0 +1,291 @@
+//! Our own nouns as JSON: the objects that administrators and clients read.
+
+use super::text::{date, redeem_url, rfc3339};
+use crate::domain::at::At;
+use crate::domain::batch::{Batch, BatchState, Origin};
+use crate::domain::claim::Claim;
+use crate::domain::code::{Code, CodeState};
+use crate::domain::completion::{Completion, CompletionState};
+use crate::domain::decide::claim::ClaimBy;
+use crate::domain::decide::due::DueWhat;
+use crate::domain::decide::{By, Command, Put};
+use crate::domain::delivery::{Effect, Item, ItemState, Outcome};
+use crate::domain::entry::{Entry, Subject};
+use crate::domain::id::Person;
+use crate::domain::policy::{Environment, Policy};
+use crate::domain::pool::Pool;
+use crate::domain::purchase::About;
+use crate::domain::redemption::Redemption;
+use serde_json::{Value, json};
+
+/// How people are called: by their user id, or by a hash where they were erased.
+pub struct View<'a> {
+    pub name: &'a dyn Fn(Person) -> String,
+}
+
+fn time(at: Option<At>) -> Value {
+    at.map_or(Value::Null, |at| rfc3339(at).into())
+}
+
+fn environment(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Production => "PRODUCTION",
+        Environment::Sandbox => "SANDBOX",
+    }
+}
+
+/// A completion as its referee may see it: not whose it is.
+pub fn own_completion(row: &Completion) -> Value {
+    json!({
+        "id": row.id.to_string(), "campaign": row.campaign, "code": row.code.as_str(), "status": row.state.word(),
+        "method": row.method.map(|method| method.word()), "is_test": row.is_test,
+        "claimed_at": time(row.claimed_at), "redeemed_at": time(row.redeemed_at),
+        "credited_at": time(row.credited_at()),
+    })
+}
+
+pub fn batch(row: &Batch) -> Value {
+    let (ended, error) = match &row.state {
+        BatchState::Requested | BatchState::Generating => (None, None),
+        BatchState::Ready { at } | BatchState::Deactivated { at } => (Some(*at), None),
+        BatchState::Failed { at, why } => (Some(*at), Some(why)),
+    };
+    json!({
+        "id": row.id.to_string(), "campaign": row.campaign, "status": row.state.word(),
+        "origin": match row.origin { Origin::Apple => "apple", Origin::Import => "import" },
+        "environment": environment(row.environment), "codes": row.asked, "expires": date(row.expires),
+        "requested_at": rfc3339(row.requested_at), "settled_at": time(ended), "error": error,
+        "app_store_connect_id": row.apple_id,
+    })
+}
+
+/// Codes of a campaign that were handed out, by status.
+pub struct Handed {
+    pub pending: u64,
+    pub used: u64,
+    pub expired: u64,
+    pub void: u64,
+}
+
+pub fn pool(row: &Pool, policy: &Policy, handed: &Handed, batches: &[Batch], now: At) -> Value {
+    json!({
+        "campaign": row.campaign,
+        "available": row.available(&policy.pool, now),
+        "pending": handed.pending, "used": handed.used,
+        "expired": handed.expired + u64::from(row.lapsed), "void": handed.void,
+        "low_water": policy.pool.low_water,
+        "batches": batches.iter().map(batch).collect::<Vec<_>>(),
+        "days_to_empty": row.days_to_empty(&policy.pool, now),
+        "next_request_not_before": time(Some(row.not_before).filter(|at| *at > now)),
+    })
+}
+
+impl View<'_> {
+    pub fn code(&self, row: &Code) -> Value {
+        let used_at = match row.state {
+            CodeState::Used { at } => Some(at),
+            CodeState::Pending | CodeState::Expired { .. } | CodeState::Void { .. } => None,
+        };
+        json!({
+            "code": row.text.as_str(), "campaign": row.campaign, "batch": row.batch.to_string(),
+            "status": row.state.word(), "assigned_to": (self.name)(row.assigned_to), "label": row.label,
+            "claimed_by": row.claimed_by.map(self.name), "expires_at": rfc3339(row.expires_at),
+            "assigned_at": rfc3339(row.assigned_at), "used_at": time(used_at),
+        })
+    }
+
+    pub fn claim(&self, row: &Claim) -> Value {
+        json!({
+            "campaign": row.campaign, "referee": (self.name)(row.referee), "referrer": (self.name)(row.referrer),
+            "code": row.code.as_str(), "status": row.state.word(), "claimed_at": rfc3339(row.at),
+        })
+    }
+
+    pub fn completion(&self, row: &Completion) -> Value {
+        let hold_until = match row.state {
+            CompletionState::Held { until } => until,
+            CompletionState::Credited { .. } | CompletionState::Reversed { .. } | CompletionState::Rejected { .. } => {
+                None
+            }
+        };
+        json!({
+            "id": row.id.to_string(), "campaign": row.campaign, "referrer": (self.name)(row.referrer),
+            "referee": (self.name)(row.referee), "code": row.code.as_str(), "status": row.state.word(),
+            "method": row.method.map(|method| method.word()),
+            "reasons": row.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
+            "is_test": row.is_test, "days": row.days, "original_transaction_id": row.original_transaction_id,
+            "claimed_at": time(row.claimed_at), "redeemed_at": time(row.redeemed_at),
+            "credited_at": time(row.credited_at()), "hold_until": time(hold_until), "rules": row.policy,
+        })
+    }
+
+    pub fn redemption(&self, row: &Redemption) -> Value {
+        let sources: Vec<&str> = row.sources.iter().map(|source| source.word()).collect();
+        json!({
+            "original_transaction_id": row.original_transaction_id, "transaction_id": row.transaction_id,
+            "user": (self.name)(row.user), "offer": row.offer, "campaign": row.campaign,
+            "product_id": row.product_id, "source": sources.first(), "sources": sources,
+            "environment": if row.is_test { "SANDBOX" } else { "PRODUCTION" },
+            "status": row.state.word(), "redeemed_at": rfc3339(row.redeemed_at),
+        })
+    }
+
+    pub fn item(&self, row: &Item) -> Value {
+        let next = match row.state {
+            ItemState::Waiting { next } => Some(next),
+            ItemState::Begun { .. } | ItemState::Done { .. } | ItemState::Dead { .. } => None,
+        };
+        let end = match &row.effect {
+            Effect::Grant { end, .. } => Some(*end),
+            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => None,
+        };
+        json!({
+            "id": format!("{}-{}", row.id.seq, row.id.n), "kind": row.effect.kind(),
+            "target": self.target(&row.effect), "end": time(end), "status": row.state.word(),
+            "attempts": row.attempts, "next_at": time(next), "last_error": row.last_error,
+            "caused_by": row.caused_by, "made_at": rfc3339(row.made_at),
+        })
+    }
+
+    fn target(&self, effect: &Effect) -> String {
+        match effect {
+            Effect::Grant { to, .. } => (self.name)(*to),
+            Effect::RequestBatch { campaign, .. } => campaign.clone(),
+            Effect::FetchCodes { batch, .. } => batch.to_string(),
+        }
+    }
+
+    pub fn entry(&self, seq: u64, entry: &Entry) -> Value {
+        let (by, reason) = match &entry.by {
+            By::App => ("app".to_owned(), None),
+            By::Source(source) => (source.word().to_owned(), None),
+            By::Admin { token, reason } => (format!("admin:{token}"), reason.clone()),
+            By::House => ("referd".to_owned(), None),
+        };
+        let subject = |subject: &Subject| match subject {
+            Subject::Person(person) => format!("user:{}", (self.name)(*person)),
+            Subject::Code(code) => format!("code:{}", code.as_str()),
+            Subject::Transaction(id) => format!("transaction:{id}"),
+        };
+        json!({
+            "seq": seq, "at": rfc3339(entry.at), "kind": entry.command.kind(), "by": by, "reason": reason,
+            "subjects": entry.subjects().iter().map(subject).collect::<Vec<_>>(),
+            "summary": self.summary(entry),
+            "detail": entry.puts.iter().map(|put| self.put(put)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// One line for people.
+    fn summary(&self, entry: &Entry) -> String {
+        let who = |person: Person| (self.name)(person);
+        let asked = match &entry.command {
+            Command::MyCode(ask) => format!("{} asked for their code in {}", who(ask.person), ask.campaign),
+            Command::Issue(ask) => format!("{} codes of {} issued to {}", ask.count, ask.campaign, who(ask.holder)),
+            Command::Claim(ask) => {
+                let what = match &ask.by {
+                    ClaimBy::Code(code) => format!("code {}", code.as_str()),
+                    ClaimBy::Slug(slug) => format!("link {slug}"),
+                };
+                let verb = if ask.confirm { "confirmed" } else { "claimed" };
+                format!("{} {verb} {what}", who(ask.person))
+            }
+            Command::Report(report) => match &report.about {
+                About::Purchase { people, purchase } => format!(
+                    "{} reported {} of {} by {}{}",
+                    report.source.word(),
+                    report.kind,
+                    purchase.original_transaction_id,
+                    people.first().map_or("nobody".to_owned(), |person| who(*person)),
+                    purchase.offer.as_ref().map_or(", no offer".to_owned(), |offer| format!(", offer {offer}")),
+                ),
+                About::Transfer { from, to } => {
+                    let first = |people: &[Person]| people.first().map_or("nobody".to_owned(), |p| who(*p));
+                    format!("{} moved purchases of {} to {}", report.source.word(), first(from), first(to))
+                }
+                About::OwnGrant => {
+                    format!("{} reported {}: a grant of our own, ignored", report.source.word(), report.kind)
+                }
+                About::People(_) | About::Nothing => format!("{} reported {}", report.source.word(), report.kind),
+            },
+            Command::Adopt(ask) => format!("the rules of {} were adopted", ask.policy.campaign),
+            Command::Refill(ask) => format!("the stock of {} was looked at", ask.campaign),
+            Command::Import(ask) => format!("codes of {} were imported", ask.batch.campaign),
+            Command::Begin(_) => "an attempt at a delivery began".to_owned(),
+            Command::Settle(ask) => match &ask.outcome {
+                Outcome::Done(_) => "a delivery was answered".to_owned(),
+                Outcome::Again { why, .. } | Outcome::Never { why } | Outcome::Unsure { why } => {
+                    format!("a delivery failed: {why}")
+                }
+                Outcome::Absent => "a delivery with a lost answer was looked for and not found".to_owned(),
+            },
+            Command::Recover(_) => "a delivery was interrupted by the end of the process".to_owned(),
+            Command::Retry(_) => "a delivery is to be tried again".to_owned(),
+            Command::Discard(_) => "a delivery was discarded".to_owned(),
+            Command::Fire(due) => match &due.what {
+                DueWhat::TakeOff { campaign, .. } => format!("a batch of {campaign} is too near its end to hand out"),
+                DueWhat::Expire { .. } => "codes of a batch ended".to_owned(),
+            },
+        };
+        let follows: Vec<String> = entry.puts.iter().filter_map(|put| self.consequence(put)).collect();
+        if follows.is_empty() { asked } else { format!("{asked}: {}", follows.join("; ")) }
+    }
+
+    fn consequence(&self, put: &Put) -> Option<String> {
+        Some(match put {
+            Put::Completion(row) => {
+                let why = row.method.map(|method| method.word()).or(row.reasons.first().map(|reason| reason.word()));
+                let days = if row.days > 0 { format!(", {} days", row.days) } else { String::new() };
+                let test = if row.is_test { ", sandbox" } else { "" };
+                let who = (self.name)(row.referrer);
+                format!("completion for {who} {} ({}{days}{test})", row.state.word(), why.unwrap_or("no method"))
+            }
+            Put::Redemption(row) => format!("redemption {} {}", row.original_transaction_id, row.state.word()),
+            Put::Account(row) => format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end)),
+            Put::Claim(row) => format!("claim of {} {}", (self.name)(row.referee), row.state.word()),
+            Put::Item(row) => format!("{} {}", row.effect.kind(), row.state.word()),
+            Put::Batch(row) => format!("batch of {} codes {}", row.asked, row.state.word()),
+            _ => return None,
+        })
+    }
+
+    fn put(&self, put: &Put) -> Value {
+        let (noun, row) = match put {
+            Put::Rules(row) => ("rules", json!({"campaign": row.policy.campaign, "version": row.version})),
+            Put::Pool(row) => {
+                let left: u32 = row.shelves.iter().map(|shelf| shelf.left()).sum();
+                ("pool", json!({"campaign": row.campaign, "left": left, "coming": row.coming.map(|id| id.to_string())}))
+            }
+            Put::Batch(row) => ("batch", batch(row)),
+            Put::Chunk(row) => ("chunk", json!({"batch": row.batch.to_string(), "number": row.number})),
+            Put::Code(row) => ("code", self.code(row)),
+            Put::Referrer(row) => (
+                "referrer",
+                json!({"campaign": row.campaign, "user": (self.name)(row.person), "slug": row.slug,
+                       "code": row.current.as_ref().map(|code| code.as_str()), "credited": row.credited, "days": row.days}),
+            ),
+            Put::Alias(row) => ("alias", json!({"user": (self.name)(row.person), "of": (self.name)(row.circle)})),
+            Put::Move(row) => {
+                ("move", json!({"from": (self.name)(row.from), "to": (self.name)(row.to), "at": rfc3339(row.at)}))
+            }
+            Put::Claim(row) => ("claim", self.claim(row)),
+            Put::Redemption(row) => ("redemption", self.redemption(row)),
+            Put::Completion(row) => ("completion", self.completion(row)),
+            Put::Account(row) => {
+                ("account", json!({"user": (self.name)(row.to), "granted_until": rfc3339(row.end), "days": row.days}))
+            }
+            Put::AccountGone(person) => ("account_gone", json!({"user": (self.name)(*person)})),
+            Put::Seen(row) => ("event", json!({"source": row.source.word(), "kind": row.kind, "event": row.event})),
+            Put::Item(row) => ("delivery", self.item(row)),
+            Put::ItemGone(id) => ("delivery_gone", json!({"id": format!("{}-{}", id.seq, id.n)})),
+            Put::Due(row) => ("due", json!({"at": rfc3339(row.at)})),
+            Put::DueGone(row) => ("due_gone", json!({"at": rfc3339(row.at)})),
+        };
+        json!({ noun: row })
+    }
+}
+
+/// Words for a share sheet, with the names in braces filled in.
+pub fn share_text(template: &str, apple_id: u64, code: &str, share_url: &str) -> String {
+    let redeem = redeem_url(apple_id, code);
+    template.replace("{code}", code).replace("{redeem_url}", &redeem).replace("{share_url}", share_url)
+}
