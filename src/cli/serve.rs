@@ -21,7 +21,8 @@ pub async fn run(config: Config) -> Result<End> {
     let mut hup = signal(SignalKind::hangup())?;
     let data = config.data_dir.display().to_string();
     let house = House::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy), Motor::Running).await?;
-    tracing::info!(public = %house.public, admin = ?house.admin, data, "referd serves");
+    let admin = house.admin.map_or_else(|| "unix socket".to_owned(), |address| address.to_string());
+    tracing::info!(public = %house.public, admin, data, "referd serves");
     let end = loop {
         tokio::select! {
             _ = term.recv() => break End::Told,

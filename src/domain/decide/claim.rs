@@ -85,7 +85,8 @@ fn by_code(
     };
     let evidence = case.evidence(&claim).is_some();
     match code.state {
-        _ if is_self && (!code.is_pending() || was_rejected(case, &code.campaign)) => {
+        // Said once it is settled; a code that a friend holds stays theirs.
+        _ if is_self && (!code.is_pending() || rival.is_some() || was_rejected(case, &code.campaign)) => {
             return Err(Refusal::SelfReferral);
         }
         CodeState::Used { .. } => return Err(Refusal::CodeUsed),
