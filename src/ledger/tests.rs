@@ -155,3 +155,11 @@ fn a_code_goes_to_one_person_and_the_pool_ends() {
     assert!(matches!(reply, Reply::Empty { .. }), "{reply:?}");
     assert!(verify::verify(&ledger.snapshot()).unwrap().faults.is_empty());
 }
+
+#[test]
+fn books_without_an_entry_are_in_order() {
+    let db = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new()).unwrap();
+    let clock = Arc::new(ManualClock::at(NOON));
+    let ledger = Ledger::start(db, clock, &SeededEntropy::new(1), Box::new(|| true)).unwrap();
+    assert_eq!(verify::verify(&ledger.snapshot()).unwrap(), verify::Report::default());
+}

@@ -1,0 +1,5 @@
+//! The whole appliance from outside, its engine under power cuts, and the rules of the house.
+
+mod crash;
+mod support;
+mod tidy;
