@@ -47,6 +47,7 @@ impl Entry {
         }
         for put in &self.puts {
             match put {
+                Put::Code(row) => _ = person(row.assigned_to),
                 Put::Referrer(row) => _ = person(row.person),
                 Put::Claim(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
                 Put::Completion(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),

@@ -4,9 +4,8 @@ use super::extract::query;
 use super::front::App;
 use crate::domain::code::Code;
 use crate::domain::referrer::Referrer;
-use crate::ledger::rows::code_key;
+use crate::ledger::rows::{code_key, referrer_key};
 use crate::ledger::store::Store;
-use crate::ledger::table::Tab;
 use crate::wire::text::{date, redeem_url};
 use askama::Template;
 use axum::Router;
@@ -68,9 +67,7 @@ fn unknown() -> Page {
 /// The referrer behind a slug, and the code they show.
 fn found(app: &App, slug: &str) -> Result<Option<Option<Offer>>, crate::ledger::Error> {
     let store = app.ledger.snapshot();
-    let Some(key) = store.get(Tab::Slug, slug.as_bytes())? else { return Ok(None) };
-    let referrer: Option<Referrer> = store.row(&key)?;
-    let Some(referrer) = referrer else { return Ok(None) };
+    let Some(referrer) = store.row::<Referrer>(&referrer_key(slug))? else { return Ok(None) };
     let code: Option<Code> = match &referrer.current {
         Some(text) => store.row(&code_key(text))?,
         None => None,

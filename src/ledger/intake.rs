@@ -18,8 +18,8 @@ use crate::domain::pool::Pool;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-/// Chunks in one command.
-const PIECE: usize = 100;
+/// Chunks in one command: with them its journal entry fills a power of two of the database's pages.
+const PIECE: usize = 64;
 
 /// What became of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

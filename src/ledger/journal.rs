@@ -1,40 +1,43 @@
-//! The journal as it is kept: entries by number, and which are about what. All other tables follow
+//! The journal as it is kept: entries by number, and which are about whom. All other tables follow
 //! from it, and `explain` reads it.
 
 use super::Error;
 use super::key::Key;
-use super::load::circle;
+use super::load::{circle, code};
 use super::record::decode;
+use super::rows::of_person_prefix;
 use super::store::Store;
 use super::table::Tab;
 use crate::domain::code::CodeText;
 pub use crate::domain::entry::{Entry, Subject};
-use crate::domain::id::UserId;
-use std::collections::BTreeSet;
+use crate::domain::id::{Id, UserId};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
-fn subject_prefix(subject: &Subject) -> Vec<u8> {
+/// Where it stands that an entry is about a subject. Codes have no rows of their own: an entry about a
+/// code is about its people too.
+fn place(subject: &Subject) -> Option<(Tab, Vec<u8>)> {
     match subject {
-        Subject::Person(person) => Key::new().bytes(b"p").bytes(person.as_bytes()).done(),
-        Subject::Code(text) => Key::new().bytes(b"c").text(text.as_str()).done(),
+        Subject::Person(person) => Some((Tab::OfPerson, of_person_prefix(*person, Tab::Journal))),
         // A peer chooses this text, so it is hashed to a length.
         Subject::Transaction(text) => {
-            let name = crate::domain::id::Id::of("transaction", &[text.as_bytes()]);
-            Key::new().bytes(b"t").bytes(name.as_bytes()).done()
+            let name = Id::of("transaction", &[text.as_bytes()]);
+            Some((Tab::OfTransaction, name.as_bytes().to_vec()))
         }
+        Subject::Code(_) => None,
     }
 }
 
-pub fn about_key(subject: &Subject, seq: u64) -> Vec<u8> {
-    Key::new().bytes(&subject_prefix(subject)).u64(seq).done()
+pub fn about_key(subject: &Subject, seq: u64) -> Option<(Tab, Vec<u8>)> {
+    place(subject).map(|(tab, prefix)| (tab, Key::new().bytes(&prefix).u64(seq).done()))
 }
 
-/// The sequence numbers of the entries about a subject, in order, from `after` on.
+/// The numbers of the entries about a person or a transaction, in order, from behind `after` on.
 pub fn about(store: &impl Store, subject: &Subject, after: u64, limit: usize) -> Result<Vec<u64>, Error> {
-    let prefix = subject_prefix(subject);
+    let Some((tab, prefix)) = place(subject) else { return Ok(Vec::new()) };
     let from = Key::new().bytes(&prefix).u64(after).done();
     let to = Key::new().bytes(&prefix).u64(u64::MAX).done();
-    let rows = store.range(Tab::About, Bound::Excluded(&from), Bound::Included(&to), limit)?;
+    let rows = store.range(tab, Bound::Excluded(&from), Bound::Included(&to), limit)?;
     Ok(rows.iter().filter_map(|(key, _)| seq_of(&key[prefix.len()..])).collect())
 }
 
@@ -47,24 +50,42 @@ pub fn after(store: &impl Store, after: u64, limit: usize) -> Result<Vec<u64>, E
 
 /// Everything about a code, a user or a transaction, whichever the text names.
 pub fn explain(store: &impl Store, text: &str) -> Result<Vec<(u64, Entry)>, Error> {
+    let mut entries = BTreeMap::new();
     let mut subjects = vec![Subject::Transaction(text.to_owned())];
-    if let Some(code) = CodeText::parse(text) {
-        subjects.extend([Subject::Code(code.upper()), Subject::Code(code)]);
-    }
     if let Ok(user) = UserId::parse(text) {
         let person = store.names().person(&user);
         subjects.extend(circle(store, person)?.members().iter().map(|member| Subject::Person(*member)));
     }
-    let mut seqs = BTreeSet::new();
     for subject in &subjects {
-        seqs.extend(about(store, subject, 0, MOST)?);
+        read(store, subject, |_| true, &mut entries)?;
     }
-    let read = |seq: u64| Ok(entry(store, seq)?.map(|entry| (seq, entry)));
-    seqs.into_iter().filter_map(|seq| read(seq).transpose()).collect()
+    let row = CodeText::parse(text).map(|text| code(store, &text)).transpose()?.flatten();
+    if let Some(row) = row {
+        let wanted = Subject::Code(row.text.clone());
+        for person in [Some(row.assigned_to), row.claimed_by].into_iter().flatten() {
+            let names_it = |entry: &Entry| entry.subjects().contains(&wanted);
+            read(store, &Subject::Person(person), names_it, &mut entries)?;
+        }
+    }
+    Ok(entries.into_iter().collect())
 }
 
 /// Entries read about one subject.
 const MOST: usize = 10_000;
+
+fn read(
+    store: &impl Store,
+    subject: &Subject,
+    keep: impl Fn(&Entry) -> bool,
+    into: &mut BTreeMap<u64, Entry>,
+) -> Result<(), Error> {
+    for seq in about(store, subject, 0, MOST)? {
+        if let Some(found) = entry(store, seq)?.filter(&keep) {
+            into.insert(seq, found);
+        }
+    }
+    Ok(())
+}
 
 pub fn seq_of(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))

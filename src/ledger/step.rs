@@ -126,7 +126,9 @@ impl<'txn> Tables<'txn> {
             }
         }
         for subject in entry.subjects() {
-            self.insert(Tab::About, &about_key(&subject, seq), &[])?;
+            if let Some((tab, key)) = about_key(&subject, seq) {
+                self.insert(tab, &key, &[])?;
+            }
         }
         Ok(())
     }

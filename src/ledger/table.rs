@@ -41,16 +41,12 @@ tables! {
     /// Commands that a bug stopped.
     Quarantine = "quarantine-1", Beside;
     Journal = "journal-1", Beside;
-    /// Subject and sequence: which entries are about what.
-    About = "about-1", Derived;
     Rules = "rules-1", Rows;
     Pool = "pool-1", Rows;
     Batch = "batch-1", Rows;
     Chunk = "chunk-1", Rows;
     Code = "code-1", Rows;
     Referrer = "referrer-1", Rows;
-    /// Slug → referrer.
-    Slug = "slug-1", Derived;
     Alias = "alias-1", Rows;
     Move = "move-1", Rows;
     Claim = "claim-1", Rows;
@@ -64,8 +60,10 @@ tables! {
     /// Time, item: the items that wait.
     Ready = "ready-1", Derived;
     Due = "due-1", Rows;
-    /// Person, table, key: whose rows are whose.
+    /// Person, table, key: whose rows are whose, and which entries of the journal are about whom.
     OfPerson = "of-person-1", Derived;
+    /// Transaction, sequence: which entries are about which.
+    OfTransaction = "of-transaction-1", Derived;
     /// Counts by noun, campaign and status.
     Count = "count-1", Derived;
 }

@@ -1,5 +1,6 @@
 //! A person with all their ids, and all that is known of them as a referee.
 
+use super::share::seat;
 use crate::domain::attribution::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
@@ -7,10 +8,9 @@ use crate::domain::completion::Completion;
 use crate::domain::id::Person;
 use crate::domain::person::{Alias, Circle};
 use crate::domain::redemption::Redemption;
-use crate::domain::referrer::Referrer;
 use crate::domain::reward::Account;
 use crate::ledger::Error;
-use crate::ledger::rows::{Row, code_key, of_person_prefix, referrer_key};
+use crate::ledger::rows::{Row, code_key, of_person_prefix};
 use crate::ledger::store::Store;
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer:
     if case.referrers.contains_key(&key) {
         return Ok(());
     }
-    let row: Option<Referrer> = store.row(&referrer_key(campaign, referrer))?;
+    let (_, row) = seat(store, campaign, referrer)?;
     case.referrers.insert(key, row.ok_or(Error::Broken("a code without its referrer"))?);
     let known = circle(store, referrer)?;
     if let Some(account) = store.row::<Account>(known.name().as_bytes())? {

@@ -9,9 +9,8 @@ use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::claim::{ClaimBy, ClaimFacts, ClaimFamily, MakeClaim, Target};
 use crate::domain::referrer::Referrer;
 use crate::ledger::Error;
-use crate::ledger::rows::{claim_key, code_key};
+use crate::ledger::rows::{claim_key, code_key, referrer_key};
 use crate::ledger::store::Store;
-use crate::ledger::table::Tab;
 
 impl Load for ClaimFamily {
     fn load<S: Store>(store: &S, command: &MakeClaim, now: At) -> Result<ClaimFacts, Error> {
@@ -50,8 +49,7 @@ fn by_code<S: Store>(store: &S, code: Code) -> Result<Target, Error> {
 }
 
 fn by_slug<S: Store>(store: &S, slug: &str, now: At) -> Result<Option<Target>, Error> {
-    let Some(key) = store.get(Tab::Slug, slug.as_bytes())? else { return Ok(None) };
-    let referrer: Referrer = store.row(&key)?.ok_or(Error::Broken("a slug without its referrer"))?;
+    let Some(referrer) = store.row::<Referrer>(&referrer_key(slug))? else { return Ok(None) };
     let shelf = shelf(store, &referrer.campaign, 1, now)?;
     Ok(shelf.map(|shelf| Target::Link { referrer, shelf }))
 }

@@ -25,7 +25,7 @@ impl Load for ShareFamily {
             return Ok(MyCodeFacts { standing, shelf: None, slug: String::new() });
         }
         let shelf = shelf(store, &command.campaign, 1, now)?;
-        let slug = slug(store, &command.campaign, command.person)?;
+        let (slug, _) = seat(store, &command.campaign, command.person)?;
         Ok(MyCodeFacts { standing, shelf, slug })
     }
 }
@@ -42,20 +42,19 @@ pub fn standing<S: Store>(store: &S, command: &MyCode) -> Result<Standing, Error
 
 impl Load for IssueFamily {
     fn load<S: Store>(store: &S, command: &Issue, now: At) -> Result<IssueFacts, Error> {
-        let referrer: Option<Referrer> = store.row(&referrer_key(&command.campaign, command.holder))?;
+        let (slug, referrer) = seat(store, &command.campaign, command.holder)?;
         let shelf = shelf(store, &command.campaign, command.count, now)?;
-        let slug = slug(store, &command.campaign, command.holder)?;
         Ok(IssueFacts { shelf, referrer, slug })
     }
 }
 
 /// This person's own record, or that of another of their ids.
 pub fn referrer<S: Store>(store: &S, campaign: &str, person: Person) -> Result<Option<Referrer>, Error> {
-    if let Some(own) = store.row(&referrer_key(campaign, person))? {
+    if let (_, Some(own)) = seat(store, campaign, person)? {
         return Ok(Some(own));
     }
-    for member in circle(store, person)?.members() {
-        if let Some(other) = store.row(&referrer_key(campaign, *member))? {
+    for member in circle(store, person)?.members().iter().filter(|member| **member != person) {
+        if let (_, Some(other)) = seat(store, campaign, *member)? {
             return Ok(Some(other));
         }
     }
@@ -94,12 +93,16 @@ fn draw<S: Store>(store: &S, pool: &Pool, rules: &PoolRules, count: u32, now: At
     Ok(draw)
 }
 
-/// A slug that is another person's already is lengthened by a turn of the same hash.
-fn slug<S: Store>(store: &S, campaign: &str, person: Person) -> Result<String, Error> {
-    let key = referrer_key(campaign, person);
+/// A person's slug in a campaign, and their record if they have one. A slug that is somebody else's
+/// already is lengthened by a turn of the same hash.
+pub fn seat<S: Store>(store: &S, campaign: &str, person: Person) -> Result<(String, Option<Referrer>), Error> {
     let mut slug = store.names().slug(campaign, person);
-    while store.get(Tab::Slug, slug.as_bytes())?.is_some_and(|owner| owner != key) {
-        slug.push_str(&store.names().slug(&slug, person)[..2]);
+    loop {
+        match store.row::<Referrer>(&referrer_key(&slug))? {
+            Some(row) if row.person != person || row.campaign != campaign => {
+                slug.push_str(&store.names().slug(&slug, person)[..2]);
+            }
+            found => return Ok((slug, found)),
+        }
     }
-    Ok(slug)
 }

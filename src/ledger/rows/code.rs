@@ -45,19 +45,17 @@ pub fn claim_key(campaign: &str, referee: Person) -> Vec<u8> {
     Key::new().text(campaign).bytes(referee.as_bytes()).done()
 }
 
+/// A referrer is kept under the slug, which follows from who they are: one look-up from either side.
 impl Row for Referrer {
     const TAB: Tab = Tab::Referrer;
     fn key(&self) -> Vec<u8> {
-        referrer_key(&self.campaign, self.person)
-    }
-    fn index(&self) -> Index {
-        vec![(Tab::Slug, self.slug.as_bytes().to_vec(), self.key())]
+        referrer_key(&self.slug)
     }
     fn count(&self) -> Option<Vec<u8>> {
         Some(count_key("referrer", &self.campaign, ""))
     }
 }
 
-pub fn referrer_key(campaign: &str, person: Person) -> Vec<u8> {
-    Key::new().text(campaign).bytes(person.as_bytes()).done()
+pub fn referrer_key(slug: &str) -> Vec<u8> {
+    slug.as_bytes().to_vec()
 }
