@@ -6,7 +6,7 @@ mod routes;
 mod token;
 
 pub use batch::{Batch, Csv, Environment};
-pub use token::Key;
+pub use token::{Key, fresh_key};
 
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};

@@ -1,8 +1,11 @@
 //! The bearer token of a request, checked as Apple does ("Generating Tokens for API Requests").
 
 use crate::domain::at::At;
+use crate::entropy::Entropy;
+use crate::fake::{hex, uuid};
 use axum::http::Method;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde::Deserialize;
 
 const LONGEST_LIFE_SECONDS: i64 = 1200;
@@ -14,6 +17,23 @@ pub struct Key {
     pub public: Vec<u8>,
     /// None: an individual key, whose tokens have no `iss` and `sub` "user".
     pub issuer: Option<String>,
+}
+
+/// A new team key as the web pages hand it out: the private half in PEM, and what the stand-in keeps of it.
+pub fn fresh_key(entropy: &dyn Entropy) -> (String, Key) {
+    let mut bytes = [0; 32];
+    let secret = loop {
+        entropy.fill(&mut bytes);
+        // Nought, or beyond the curve's order: draw again.
+        if let Ok(secret) = p256::SecretKey::from_slice(&bytes) {
+            break secret;
+        }
+    };
+    let pem = secret.to_pkcs8_pem(LineEnding::LF).expect("every P-256 key can be written as PEM").to_string();
+    let public = secret.public_key().to_sec1_bytes().to_vec();
+    let id = hex(&public[1..6]).to_uppercase();
+    let issuer = Some(uuid(&[b"issuer", &public]));
+    (pem, Key { id, public, issuer })
 }
 
 #[derive(Deserialize)]
@@ -67,8 +87,9 @@ fn covers(entry: &str, method: &Method, target: &str) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::entropy::SeededEntropy;
     use jsonwebtoken::{EncodingKey, Header, encode};
-    use p256::pkcs8::{EncodePrivateKey, EncodePublicKey};
+    use p256::pkcs8::EncodePublicKey;
     use serde_json::{Value, json};
 
     pub const ISSUER: &str = "11111111-2222-3333-4444-555555555555";
@@ -164,6 +185,20 @@ pub(super) mod tests {
         ] {
             assert!(!ask(&key, &bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_fresh_key_signs_what_its_own_half_accepts() {
+        let entropy = SeededEntropy::new(1);
+        let ((pem, key), (_, other)) = (fresh_key(&entropy), fresh_key(&entropy));
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(key.id.clone());
+        let mut claims = claims();
+        claims["iss"] = key.issuer.clone().into();
+        let token = encode(&header, &claims, &EncodingKey::from_ec_pem(pem.as_bytes()).unwrap()).unwrap();
+        assert!(accepts(&key, &token, &Method::POST, "/", NOW));
+        let stranger = Key { public: other.public, ..key };
+        assert!(!accepts(&stranger, &token, &Method::POST, "/", NOW));
     }
 
     #[test]

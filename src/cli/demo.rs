@@ -1,5 +1,0 @@
-//! placeholder
-use super::args::Demo;
-pub async fn run(_: &Demo) -> anyhow::Result<bool> {
-    Ok(true)
-}
