@@ -68,7 +68,7 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         }),
         Verb::Import(Import::Codes(asked)) => with(load(), |config| {
             log::start(Some(filter.unwrap_or("error")));
-            let done = runtime()?.block_on(import::run(&config, asked))?;
+            let done = runtime()?.block_on(import::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),
         Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),

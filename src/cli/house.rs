@@ -119,14 +119,12 @@ impl House {
 
     /// Ends when a disk failed: the process must begin anew.
     pub async fn failed(&self) {
-        let mut failed: Vec<_> = self.apps.iter().map(|app| app.ledger.failed()).collect();
-        let any = failed.iter_mut().map(|failed| Box::pin(async move { _ = failed.wait_for(|failed| *failed).await }));
-        let mut any: Vec<_> = any.collect();
-        std::future::poll_fn(|cx| {
-            let over = any.iter_mut().any(|one| one.as_mut().poll(cx).is_ready());
-            if over { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
+        let mut any = JoinSet::new();
+        for app in &self.apps {
+            let mut failed = app.ledger.failed();
+            any.spawn(async move { _ = failed.wait_for(|failed| *failed).await });
+        }
+        any.join_next().await;
     }
 
     /// Does everything that is due, and what becomes due by that.

@@ -1,7 +1,7 @@
 //! Takes in a list of codes.
 
 use super::args::ImportCodes;
-use super::{admin, offline};
+use super::{admin, offline, show};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::code::CodeText;
@@ -13,9 +13,9 @@ use crate::wire::app_store_connect as apple;
 use crate::wire::text::{parse_date, percent_encode};
 use anyhow::{Context, Result, bail};
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::{Value, json as object};
 
-pub async fn run(config: &Config, asked: &ImportCodes) -> Result<bool> {
+pub async fn run(config: &Config, asked: &ImportCodes, json: bool) -> Result<bool> {
     let app = offline::app(config, asked.app.as_deref())?;
     let content = std::fs::read(&asked.file).with_context(|| format!("{} cannot be read", asked.file.display()))?;
     let path = format!(
@@ -35,7 +35,11 @@ pub async fn run(config: &Config, asked: &ImportCodes) -> Result<bool> {
         }
         None => offline(config, app, asked, &content).await?,
     };
-    println!("{said}");
+    if show::as_json(json) {
+        show::lines(&[said])?;
+    } else {
+        show::table(&[said], &["campaign", "codes", "imported", "known", "repeated_in_file", "dry_run"])?;
+    }
     Ok(true)
 }
 
@@ -59,7 +63,7 @@ async fn offline(config: &Config, app: &crate::config::App, asked: &ImportCodes,
     let list = List { campaign: asked.campaign.clone(), expires, codes };
     let by = By::Admin { token: "command line".to_owned(), reason: None };
     let taken = ledger.take_in(list, by, now, asked.dry_run).await?;
-    Ok(json!({
+    Ok(object!({
         "campaign": asked.campaign, "batch": taken.batch.to_string(), "codes": total,
         "repeated_in_file": read.repeated, "imported": taken.imported, "known": taken.known, "dry_run": asked.dry_run,
     }))

@@ -57,7 +57,7 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    fn remove(&mut self, tab: Tab, key: &[u8]) -> Result<(), Error> {
+    pub fn remove(&mut self, tab: Tab, key: &[u8]) -> Result<(), Error> {
         self.open[tab as usize].remove(key)?;
         Ok(())
     }

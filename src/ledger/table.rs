@@ -36,7 +36,7 @@ tables! {
     Meta = "meta-1", Beside;
     /// Person → user id: the only table that names people.
     People = "person-1", Beside;
-    /// Sequence → body as received.
+    /// Time and sequence → body as received, for a month.
     Inbox = "inbox-1", Beside;
     /// Commands that a bug stopped.
     Quarantine = "quarantine-1", Beside;

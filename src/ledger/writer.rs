@@ -10,7 +10,7 @@ use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::at::At;
+use crate::domain::at::{At, Span};
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
@@ -23,6 +23,7 @@ use crate::domain::policy::Rules;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use serde::{Deserialize, Serialize};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -49,6 +50,7 @@ pub enum Ask {
 }
 
 const BATCH: usize = 256;
+const KEPT: Span = Span::days(30);
 
 /// How the writing goes, for the metrics.
 #[derive(Default)]
@@ -211,11 +213,21 @@ impl Writer {
             }
         }
         if let Some(raw) = raw {
-            tables.insert(Tab::Inbox, &Key::new().u64(stamp.seq).done(), &raw)?;
+            tables.insert(Tab::Inbox, &Key::new().at(stamp.at).u64(stamp.seq).done(), &raw)?;
+            self.prune(tables, stamp.at)?;
         }
         let reply = decided.reply.clone();
         tables.apply(stamp, by, &command, decided)?;
         Ok(Ok((reply, true)))
+    }
+
+    /// Bodies are kept for a month: two old ones go for each new one.
+    fn prune(&self, tables: &mut Tables<'_>, now: At) -> Result<(), Error> {
+        let limit = Key::new().at(now.minus(KEPT)).done();
+        for (key, _) in tables.range(Tab::Inbox, Bound::Unbounded, Bound::Excluded(&limit), 2)? {
+            tables.remove(Tab::Inbox, &key)?;
+        }
+        Ok(())
     }
 
     fn measure(&self, micros: u64, commands: u64) {
