@@ -6,13 +6,13 @@ use super::claim::{Claim, ClaimState};
 use super::code::{Code, CodeState};
 use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
-use super::id::Person;
+use super::id::{Id, Person};
 use super::person::Circle;
 use super::policy::{Rules, campaign_of};
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Referrer;
 use super::reward::Account;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All that is known of one referee.
@@ -22,6 +22,9 @@ pub struct Case {
     pub circle: Circle,
     pub claims: Vec<Filed>,
     pub redemptions: Vec<Redemption>,
+    /// Campaign and original transaction, where one of these redemptions is of a transaction that completed
+    /// something in the campaign before, for whomever and by whichever offer.
+    pub spent: BTreeSet<(String, String)>,
     /// The referrers of the claims.
     pub referrers: BTreeMap<(String, Person), Referrer>,
     /// The circle of each of these referrers, by id.
@@ -73,9 +76,14 @@ impl Case {
         self.evidence_at(claim).map(|at| &self.redemptions[at])
     }
 
+    pub fn is_spent(&self, campaign: &str, redemption: &Redemption) -> bool {
+        self.spent.contains(&(campaign.to_owned(), redemption.original_transaction_id.clone()))
+    }
+
     fn evidence_at(&self, claim: &Claim) -> Option<usize> {
         let fits = |redemption: &Redemption| {
             redemption.state == RedemptionState::Unattributed
+                && !self.is_spent(&claim.campaign, redemption)
                 && campaign_of(&self.rules, &redemption.offer, &redemption.product_id).is_some_and(|rules| {
                     rules.policy.campaign == claim.campaign
                         && claim.meets(redemption.redeemed_at, &rules.policy.attribution)
@@ -85,17 +93,32 @@ impl Case {
         (0..self.redemptions.len()).filter(|at| fits(&self.redemptions[*at])).min_by_key(first)
     }
 
-    /// Matches what can be matched, and says what changed.
+    fn redemption_at(&self, id: Id) -> Option<usize> {
+        self.redemptions.iter().position(|redemption| redemption.id == id)
+    }
+
+    /// After another case of the same decision: the rows that both may change, as that one left them.
+    pub fn after(mut self, earlier: &Case) -> Case {
+        self.referrers.extend(earlier.referrers.clone());
+        self.accounts.extend(earlier.accounts.clone());
+        self
+    }
+
+    /// Matches what can be matched, and says what changed. What waits comes before what is settled:
+    /// evidence goes to a claim that needs it.
     pub fn join(mut self, now: At) -> (Case, Changes) {
         let mut changes = Changes::default();
         let mut order: Vec<usize> = (0..self.claims.len()).collect();
-        order.sort_by_key(|at| (self.claims[*at].claim.at, self.claims[*at].claim.code.clone()));
+        order.sort_by_key(|at| {
+            let claim = &self.claims[*at].claim;
+            (claim.state != ClaimState::Pending, claim.at, claim.code.clone())
+        });
         for at in order {
             let found = self.evidence_at(&self.claims[at].claim);
             let filed = &self.claims[at];
             let is_self = self.circle.has(filed.claim.referrer);
             match filed.claim.state {
-                ClaimState::Pending if is_self => self.reject(at, found, now, &mut changes),
+                ClaimState::Pending | ClaimState::Completed if is_self => self.reject(at, found, now, &mut changes),
                 ClaimState::Pending if found.is_some() && !self.is_completed(&filed.claim.campaign) => {
                     self.complete(at, found, Method::ClaimRevenueCat, now, &mut changes);
                 }
@@ -114,64 +137,96 @@ impl Case {
             return;
         }
         let mut completion = self.draft(&claim, rules.version, found);
-        let reward = &rules.policy.reward;
         completion.state = CompletionState::Credited { at: now };
         completion.method = Some(method);
-        completion.days = if completion.is_test && !reward.test_rewards { 0 } else { reward.days };
+        completion.days = rules.policy.reward.earned(completion.is_test);
         self.settle(at, found, &completion, ClaimState::Completed, now, changes);
-        let key = (claim.campaign.clone(), claim.referrer);
-        let referrer = self.referrers.get_mut(&key).expect("the referrer of a claim is loaded with it");
+        let referrer = self.referrer_of(&completion);
         referrer.credited += 1;
         referrer.days += completion.days;
         changes.referrers.push(referrer.clone());
         if completion.days > 0 {
-            let person = self.circles.get(&claim.referrer).expect("so is their circle").name();
+            let person = self.account_of(&completion);
             let account = Account::earn(self.accounts.remove(&person), person, claim.referrer, completion.days, now);
-            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end });
+            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
             changes.accounts.push(account.clone());
             self.accounts.insert(person, account);
         }
         changes.completions.push(completion);
     }
 
-    /// The referee is the referrer: nobody is credited and the code is used up.
+    /// The referee is the referrer: nobody is credited and the code is used up. What was credited
+    /// before that was known is taken back.
     pub fn reject(&mut self, at: usize, found: Option<usize>, now: At, changes: &mut Changes) {
         let claim = self.claims[at].claim.clone();
         let Some(rules) = self.rules_of(&claim.campaign) else { return };
-        let mut completion = self.draft(&claim, rules.version, found);
+        let credited = self.claims[at].completion.clone().filter(|completion| completion.credited_at().is_some());
+        if let Some(credited) = &credited {
+            self.referrer_of(credited).credited -= 1;
+            self.take_back(credited, changes);
+        }
+        let mut completion = credited.unwrap_or_else(|| self.draft(&claim, rules.version, found));
+        if let (None, Some(found)) = (completion.redemption, found) {
+            completion = completion.resting_on(&self.redemptions[found]);
+        }
         completion.state = CompletionState::Rejected { at: now };
         completion.reasons = vec![Reason::SelfReferral];
+        (completion.method, completion.days) = (None, 0);
+        let found = completion.redemption.and_then(|id| self.redemption_at(id));
         self.settle(at, found, &completion, ClaimState::Rejected, now, changes);
         changes.completions.push(completion);
     }
 
-    /// Evidence for what is settled already: it belongs there and can complete nothing else.
+    /// A completion's days are not deserved after all.
+    fn take_back(&mut self, completion: &Completion, changes: &mut Changes) {
+        let referrer = self.referrer_of(completion);
+        referrer.days -= completion.days;
+        changes.referrers.push(referrer.clone());
+        if completion.days > 0 {
+            let person = self.account_of(completion);
+            let account = self.accounts.remove(&person).expect("what was earned stands in an account");
+            let account = account.lose(completion.days);
+            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
+            changes.accounts.push(account.clone());
+            self.accounts.insert(person, account);
+        }
+    }
+
+    /// Evidence for what is settled already: it belongs there and can complete nothing else. What
+    /// becomes known of it later is the completion's too.
     fn support(&mut self, at: usize, found: Option<usize>, changes: &mut Changes) {
+        let Some(before) = self.claims[at].completion.clone() else { return };
+        let found = match before.redemption {
+            Some(own) => self.redemption_at(own),
+            None => found,
+        };
         let Some(found) = found else { return };
-        let Some(mut completion) = self.claims[at].completion.clone() else { return };
-        if completion.redemption.is_some() {
+        let mut completion = before.clone().resting_on(&self.redemptions[found]);
+        if completion == before {
             return;
         }
-        let redemption = &mut self.redemptions[found];
-        completion.redemption = Some(redemption.id);
-        completion.original_transaction_id = Some(redemption.original_transaction_id.clone());
-        completion.redeemed_at = Some(redemption.redeemed_at);
-        if completion.method == Some(Method::Confirm) {
-            completion.method = Some(Method::ClaimRevenueCat);
+        let earned = |rules: Arc<Rules>| rules.policy.reward.earned(completion.is_test);
+        if completion.days > 0 && self.rules_of(&completion.campaign).map(earned) == Some(0) {
+            self.take_back(&completion, changes);
+            completion.days = 0;
         }
-        redemption.state = match completion.state {
-            CompletionState::Rejected { .. } => RedemptionState::Rejected { completion: completion.id },
-            _ => RedemptionState::Attributed { completion: completion.id },
-        };
-        redemption.campaign = Some(completion.campaign.clone());
-        changes.redemptions.push(redemption.clone());
+        attribute(&mut self.redemptions[found], &completion);
+        changes.redemptions.push(self.redemptions[found].clone());
         self.claims[at].completion = Some(completion.clone());
         changes.completions.push(completion);
     }
 
+    fn referrer_of(&mut self, completion: &Completion) -> &mut Referrer {
+        let key = (completion.campaign.clone(), completion.referrer);
+        self.referrers.get_mut(&key).expect("the referrer of a claim is loaded with it")
+    }
+
+    fn account_of(&self, completion: &Completion) -> Person {
+        self.circles.get(&completion.referrer).expect("so is their circle").name()
+    }
+
     fn draft(&self, claim: &Claim, policy: u32, found: Option<usize>) -> Completion {
-        let redemption = found.map(|at| &self.redemptions[at]);
-        Completion {
+        let completion = Completion {
             id: Completion::id(&claim.campaign, claim.referrer, claim.referee),
             campaign: claim.campaign.clone(),
             policy,
@@ -181,12 +236,16 @@ impl Case {
             state: CompletionState::Held { until: None },
             method: None,
             reasons: Vec::new(),
-            is_test: redemption.is_some_and(|redemption| redemption.is_test),
+            is_test: false,
             days: 0,
-            redemption: redemption.map(|redemption| redemption.id),
-            original_transaction_id: redemption.map(|redemption| redemption.original_transaction_id.clone()),
+            redemption: None,
+            original_transaction_id: None,
             claimed_at: Some(claim.at),
-            redeemed_at: redemption.map(|redemption| redemption.redeemed_at),
+            redeemed_at: None,
+        };
+        match found {
+            Some(found) => completion.resting_on(&self.redemptions[found]),
+            None => completion,
         }
     }
 
@@ -206,13 +265,194 @@ impl Case {
         changes.claims.push(filed.claim.clone());
         changes.codes.push(filed.code.clone());
         if let Some(found) = found {
-            let redemption = &mut self.redemptions[found];
-            redemption.campaign = Some(completion.campaign.clone());
-            redemption.state = match state {
-                ClaimState::Rejected => RedemptionState::Rejected { completion: completion.id },
-                _ => RedemptionState::Attributed { completion: completion.id },
-            };
-            changes.redemptions.push(redemption.clone());
+            attribute(&mut self.redemptions[found], completion);
+            changes.redemptions.push(self.redemptions[found].clone());
         }
+    }
+}
+
+/// The redemption belongs to this completion.
+fn attribute(redemption: &mut Redemption, completion: &Completion) {
+    redemption.campaign = Some(completion.campaign.clone());
+    redemption.state = match completion.state {
+        CompletionState::Rejected { .. } => RedemptionState::Rejected { completion: completion.id },
+        _ => RedemptionState::Attributed { completion: completion.id },
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Policy;
+    use crate::domain::sample::{self, NOON, circle, day, person};
+
+    fn filed(n: u8, referrer: u8, referee: u8, at: At, state: ClaimState) -> Filed {
+        let code = sample::code(n, referrer, CodeState::Pending);
+        Filed { claim: sample::claim(&code, referee, at, state), code, completion: None }
+    }
+
+    fn pending(n: u8, referrer: u8, referee: u8, at: At) -> Filed {
+        filed(n, referrer, referee, at, ClaimState::Pending)
+    }
+
+    fn case(ids: &[u8], claims: Vec<Filed>, redemptions: Vec<Redemption>) -> Case {
+        Case { claims, redemptions, ..sample::case(sample::policy(), ids) }
+    }
+
+    /// Each claim's and each redemption's state after the case was joined.
+    fn joined(case: Case) -> (Case, Vec<&'static str>) {
+        let (case, _) = case.join(day(1));
+        let claims = case.claims.iter().map(|filed| filed.claim.state.word());
+        let words = claims.chain(case.redemptions.iter().map(|redemption| redemption.state.word())).collect();
+        (case, words)
+    }
+
+    #[test]
+    fn what_meets() {
+        let bought = || sample::redemption("T1", 1, NOON);
+        let elsewhere = |offer: &str| Redemption { offer: offer.into(), ..bought() };
+        let taken = RedemptionState::Attributed { completion: Id([9; 16]) };
+        let rows: Vec<(&str, Case, &[&str])> = vec![
+            ("a claim alone", case(&[1], vec![pending(0, 100, 1, NOON)], vec![]), &["pending"]),
+            ("a redemption alone", case(&[1], vec![], vec![bought()]), &["unattributed"]),
+            ("both", case(&[1], vec![pending(0, 100, 1, NOON)], vec![bought()]), &["completed", "attributed"]),
+            (
+                "under two ids",
+                case(&[1, 2], vec![pending(0, 100, 2, NOON)], vec![bought()]),
+                &["completed", "attributed"],
+            ),
+            (
+                "at the window's end",
+                case(&[1], vec![pending(0, 100, 1, day(30))], vec![bought()]),
+                &["completed", "attributed"],
+            ),
+            (
+                "beyond it",
+                case(&[1], vec![pending(0, 100, 1, At(day(30).0 + 1))], vec![bought()]),
+                &["pending", "unattributed"],
+            ),
+            (
+                "before it",
+                case(&[1], vec![pending(0, 100, 1, At(day(-30).0 - 1))], vec![bought()]),
+                &["pending", "unattributed"],
+            ),
+            (
+                "another offer",
+                case(&[1], vec![pending(0, 100, 1, NOON)], vec![elsewhere("REF3")]),
+                &["pending", "unattributed"],
+            ),
+            (
+                "its name in small letters",
+                case(&[1], vec![pending(0, 100, 1, NOON)], vec![elsewhere("ref30")]),
+                &["pending", "unattributed"],
+            ),
+            (
+                "taken before",
+                case(&[1], vec![pending(0, 100, 1, NOON)], vec![Redemption { state: taken, ..bought() }]),
+                &["pending", "attributed"],
+            ),
+            (
+                "the first of two claims",
+                case(&[1, 2], vec![pending(1, 101, 2, day(1)), pending(0, 100, 1, NOON)], vec![bought()]),
+                &["pending", "completed", "attributed"],
+            ),
+            (
+                "one of two purchases",
+                case(&[1], vec![pending(0, 100, 1, NOON)], vec![sample::redemption("T2", 1, day(1)), bought()]),
+                &["completed", "unattributed", "attributed"],
+            ),
+            (
+                "lost to a rival",
+                case(&[1], vec![filed(0, 100, 1, NOON, ClaimState::Superseded)], vec![bought()]),
+                &["superseded", "unattributed"],
+            ),
+            ("oneself", case(&[1], vec![pending(0, 1, 1, NOON)], vec![bought()]), &["rejected", "rejected"]),
+            ("oneself, nothing bought", case(&[1, 2], vec![pending(0, 2, 1, NOON)], vec![]), &["rejected"]),
+        ];
+        for (what, case, words) in rows {
+            assert_eq!(joined(case).1, words, "{what}");
+        }
+        let mut spent = case(&[1], vec![pending(0, 100, 1, NOON)], vec![bought()]);
+        spent.spent.insert(("friends".into(), "T1".into()));
+        assert_eq!(joined(spent).1, ["pending", "unattributed"], "a transaction that completed something");
+    }
+
+    #[test]
+    fn a_second_look_changes_nothing() {
+        let (case, _) = case(&[1], vec![pending(0, 100, 1, NOON)], vec![sample::redemption("T1", 1, NOON)]).join(NOON);
+        assert_eq!(case.join(day(1)).1, Changes::default());
+    }
+
+    fn credit(policy: Policy, redemption: Option<Redemption>) -> (Case, Changes) {
+        let mut case = sample::case(policy, &[1]);
+        case.claims = vec![pending(0, 100, 1, NOON)];
+        case.redemptions = redemption.into_iter().collect();
+        let mut changes = Changes::default();
+        case.complete(0, (!case.redemptions.is_empty()).then_some(0), Method::Confirm, NOON, &mut changes);
+        (case, changes)
+    }
+
+    #[test]
+    fn what_a_completion_earns() {
+        let tested = || Redemption { is_test: true, ..sample::redemption("T1", 1, NOON) };
+        let mut generous = sample::policy();
+        generous.reward.test_rewards = true;
+        // (rules, evidence) -> days
+        for (policy, evidence, days) in [
+            (sample::policy(), Some(sample::redemption("T1", 1, NOON)), 30),
+            (sample::policy(), None, 30),
+            (sample::policy(), Some(tested()), 0),
+            (generous, Some(tested()), 30),
+        ] {
+            let (case, changes) = credit(policy, evidence);
+            let completion = &changes.completions[0];
+            assert_eq!((completion.days, completion.state.word(), completion.policy), (days, "credited", 3));
+            assert_eq!(changes.effects.len(), usize::from(days > 0));
+            let referrer = &case.referrers[&("friends".to_owned(), person(100))];
+            assert_eq!((referrer.credited, referrer.days), (1, days));
+        }
+    }
+
+    #[test]
+    fn a_code_is_used_once() {
+        let mut case = case(&[1], vec![pending(0, 100, 1, NOON)], vec![sample::redemption("T1", 1, NOON)]);
+        case.claims[0].code.state = CodeState::Used { at: day(-1) };
+        assert_eq!(case.join(NOON).1, Changes::default());
+    }
+
+    #[test]
+    fn what_is_learned_later() {
+        // A tester's evidence, an earlier report, and nothing new, for a completion on the app's word.
+        let (confirmed, _) = credit(sample::trusting(), None);
+        let mut tested = confirmed.clone();
+        tested.redemptions = vec![Redemption { is_test: true, ..sample::redemption("T1", 1, NOON) }];
+        let (tested, changes) = tested.join(NOON);
+        let account = &changes.accounts[0];
+        assert_eq!((account.days, account.end), (0, NOON));
+        assert!(matches!(changes.effects[..], [Effect::Grant { shorter: true, .. }]));
+        assert_eq!(tested.claims[0].completion.as_ref().map(|row| (row.is_test, row.days)), Some((true, 0)));
+
+        let mut known = confirmed;
+        known.redemptions = vec![sample::redemption("T1", 1, day(2))];
+        let (mut known, changes) = known.join(NOON);
+        assert_eq!((changes.completions.len(), changes.effects.len(), changes.accounts.len()), (1, 0, 0));
+        known.redemptions[0].redeemed_at = day(1);
+        let (_, changes) = known.join(NOON);
+        assert_eq!(changes.completions[0].redeemed_at, Some(day(1)));
+    }
+
+    #[test]
+    fn who_turns_out_to_be_the_referrer() {
+        let (mut case, _) = credit(sample::policy(), Some(sample::redemption("T1", 1, NOON)));
+        case.circle = circle(&[1, 100]);
+        let (case, changes) = case.join(day(1));
+        let completion = &changes.completions[0];
+        assert_eq!((completion.state.word(), completion.days, completion.method), ("rejected", 0, None));
+        assert_eq!(completion.reasons, [Reason::SelfReferral]);
+        assert_eq!((changes.accounts[0].days, changes.accounts[0].end), (0, NOON));
+        assert_eq!(case.claims[0].code.state, CodeState::Used { at: NOON }, "it was used when it was used");
+        let referrer = &case.referrers[&("friends".to_owned(), person(100))];
+        assert_eq!((referrer.credited, referrer.days), (0, 0));
+        assert_eq!(case.join(day(2)).1, Changes::default());
     }
 }

@@ -74,9 +74,12 @@ impl Code {
     pub fn lasts(&self, until: At) -> bool {
         self.is_pending() && self.expires_at > until
     }
+    /// A code is used once: what is learned of it later does not change when.
     pub fn used(mut self, by: Person, at: At) -> Code {
+        if !matches!(self.state, CodeState::Used { .. }) {
+            self.state = CodeState::Used { at };
+        }
         self.claimed_by = Some(by);
-        self.state = CodeState::Used { at };
         self
     }
     pub fn expired(mut self, at: At) -> Code {

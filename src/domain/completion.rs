@@ -3,6 +3,7 @@
 use super::at::At;
 use super::code::CodeText;
 use super::id::{Id, Person};
+use super::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,20 @@ impl Reason {
 impl Completion {
     pub fn id(campaign: &str, referrer: Person, referee: Person) -> Id {
         Id::of("completion", &[campaign.as_bytes(), referrer.as_bytes(), referee.as_bytes()])
+    }
+    /// With this redemption as its evidence, as far as that is known.
+    pub fn resting_on(self, redemption: &Redemption) -> Completion {
+        Completion {
+            method: if self.method == Some(Method::Confirm) { Some(Method::ClaimRevenueCat) } else { self.method },
+            is_test: redemption.is_test,
+            redemption: Some(redemption.id),
+            original_transaction_id: Some(redemption.original_transaction_id.clone()),
+            redeemed_at: Some(redemption.redeemed_at),
+            ..self
+        }
+    }
+    pub fn is_rejected(&self) -> bool {
+        matches!(self.state, CompletionState::Rejected { .. })
     }
     pub fn credited_at(&self) -> Option<At> {
         match self.state {

@@ -137,7 +137,10 @@ impl Decision {
         self.puts.extend(changes.redemptions.into_iter().map(Put::Redemption));
         self.puts.extend(changes.completions.into_iter().map(Put::Completion));
         self.puts.extend(changes.referrers.into_iter().map(Put::Referrer));
-        self.puts.extend(changes.accounts.into_iter().map(Put::Account));
+        self.puts.extend(changes.accounts.into_iter().map(|account| match account.days {
+            0 => Put::AccountGone(account.person),
+            _ => Put::Account(account),
+        }));
         self.effects.extend(changes.effects);
     }
     /// Asks for a batch if the stock wants one; an unchanged pool is not put.

@@ -2,13 +2,16 @@
 
 use super::at::{At, Span};
 use super::id::{Id, Person};
+use super::reward::Account;
 use serde::{Deserialize, Serialize};
 
 /// Everything the outside can be asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// RevenueCat: the entitlement of `to`, until `end`. Sent again it changes nothing.
-    Grant { account: Person, to: Person, end: At },
+    /// RevenueCat: the entitlement of `to`, until `end`. Sent again it changes nothing. Where what was
+    /// sent before may go further (`shorter`) it is revoked first, and granted anew only if the end is
+    /// yet to come: RevenueCat lets the furthest end win.
+    Grant { account: Person, to: Person, end: At, shorter: bool },
     /// App Store Connect: make this batch.
     RequestBatch { campaign: String, batch: Id },
     /// App Store Connect: read the batch's codes.
@@ -42,6 +45,33 @@ impl Effect {
     pub fn order(&self) -> Order {
         match self {
             Effect::Grant { .. } | Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => Order::Latest,
+        }
+    }
+    /// Whether a newer wish makes up for an older one whatever became of that. An absolute end does; a
+    /// batch whose answer was lost has to be looked for.
+    pub fn outdates(&self) -> bool {
+        match self {
+            Effect::Grant { .. } => true,
+            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => false,
+        }
+    }
+    /// This wish in the place of an older one: what was still to be revoked is still to be.
+    fn instead_of(self, older: &Effect) -> Effect {
+        match (self, older) {
+            (Effect::Grant { account, to, end, shorter }, Effect::Grant { shorter: owed, .. }) => {
+                Effect::Grant { account, to, end, shorter: shorter || *owed }
+            }
+            (newer, _) => newer,
+        }
+    }
+    /// The wish as it is by now: what was granted may have changed since, on either side of a pause.
+    pub fn as_of(self, account: Option<&Account>) -> Effect {
+        match (self, account) {
+            (Effect::Grant { account, to, shorter, .. }, Some(now)) => {
+                Effect::Grant { account, to, end: now.end, shorter }
+            }
+            (Effect::Grant { account, to, end, .. }, None) => Effect::Grant { account, to, end, shorter: true },
+            (other, _) => other,
         }
     }
     /// How long a new wish waits for a newer one. Completions come in bursts, and one grant with the
@@ -160,7 +190,7 @@ impl Item {
     /// A newer wish in the place of one that waits. A pause asked for by the other side stands.
     pub fn renewed(mut self, effect: Effect, seq: u64) -> Item {
         assert!(matches!(self.state, ItemState::Waiting { .. }), "only a waiting wish is replaced");
-        self.effect = effect;
+        self.effect = effect.instead_of(&self.effect);
         self.caused_by = seq;
         self
     }
@@ -241,7 +271,7 @@ mod tests {
     use super::*;
 
     fn item() -> Item {
-        let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9) };
+        let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9), shorter: false };
         Item::new(ItemId { seq: 7, n: 0 }, effect, At(0))
     }
 
@@ -274,7 +304,8 @@ mod tests {
         let one =
             item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
         assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));
-        let newer = one.renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10) }, 8);
+        let newer = one
+            .renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10), shorter: false }, 8);
         assert!(!newer.is_due(At(0).plus(Span::hours(1))) && newer.is_due(At(0).plus(Span::hours(2))));
         assert_eq!(newer.caused_by, 8);
     }

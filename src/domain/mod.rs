@@ -18,3 +18,5 @@ pub mod delivery;
 pub mod attribution;
 pub mod decide;
 pub mod entry;
+#[cfg(test)]
+pub(crate) mod sample;

@@ -65,6 +65,13 @@ pub struct RewardRules {
     pub test_rewards: bool,
 }
 
+impl RewardRules {
+    /// The days that a completion earns.
+    pub fn earned(&self, is_test: bool) -> u32 {
+        if is_test && !self.test_rewards { 0 } else { self.days }
+    }
+}
+
 /// A campaign's rules with the version they were adopted as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {

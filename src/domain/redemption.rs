@@ -73,7 +73,7 @@ impl Redemption {
             self.product_id = other.product_id;
             self.is_test = other.is_test;
         }
-        if other.owned_at > self.owned_at {
+        if (other.owned_at, other.user) > (self.owned_at, self.user) {
             (self.owned_at, self.user) = (other.owned_at, other.user);
         }
         self.sources.extend(other.sources);

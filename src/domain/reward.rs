@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Account {
     /// The person's circle.
     pub person: Person,
-    /// The id that the grants are sent to.
+    /// The id that the grants are sent to: the first in order of those that earned.
     pub to: Person,
     pub end: At,
     pub days: u32,
@@ -21,17 +21,25 @@ impl Account {
         let mut account = before.unwrap_or(Account { person, to, end: now, days: 0 });
         account.end = account.end.max(now).plus(Span::days(days.into()));
         account.days += days;
+        account.to = account.to.min(to);
         account
+    }
+
+    /// Days that were earned are taken back.
+    pub fn lose(mut self, days: u32) -> Account {
+        self.end = self.end.minus(Span::days(days.into()));
+        self.days -= days;
+        self
     }
 
     /// Two ids turned out to be one person: what is left on both adds up.
     pub fn joined(person: Person, accounts: &[Account], now: At) -> Option<Account> {
-        let longest = accounts.iter().max_by_key(|account| (account.end, account.to))?;
+        let longest = accounts.iter().max_by_key(|account| account.end)?;
         let left = |account: &Account| (account.end.0 - now.0).max(0);
         let rest: i64 = accounts.iter().map(left).sum::<i64>() - left(longest);
         Some(Account {
             person,
-            to: longest.to,
+            to: accounts.iter().map(|account| account.to).min()?,
             end: longest.end.plus(Span::millis(rest)),
             days: accounts.iter().map(|account| account.days).sum(),
         })

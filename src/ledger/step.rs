@@ -147,7 +147,8 @@ impl<'txn> Tables<'txn> {
 
     /// The item that carries an effect: in a `Latest` lane the one that waits already.
     fn in_lane(&self, effect: Effect, id: ItemId, puts: &[Put], now: At) -> Result<Item, Error> {
-        let waiting = |item: &Item| matches!(item.state, ItemState::Waiting { .. }) && !item.unsure;
+        let waiting =
+            |item: &Item| matches!(item.state, ItemState::Waiting { .. }) && (!item.unsure || item.effect.outdates());
         if effect.order() == Order::Latest {
             let lane = lane_prefix(&effect);
             let here = puts.iter().rev().find_map(|put| match put {

@@ -64,6 +64,8 @@ tables! {
     OfPerson = "of-person-1", Derived;
     /// Transaction, sequence: which entries are about which.
     OfTransaction = "of-transaction-1", Derived;
+    /// Campaign, transaction: the completion that rests on it.
+    Spent = "spent-1", Derived;
     /// Counts by noun, campaign and status.
     Count = "count-1", Derived;
 }

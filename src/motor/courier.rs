@@ -117,7 +117,7 @@ impl Courier {
     /// Begins what is due and says when the next item will be.
     async fn start_due(self: &Arc<Self>, calls: &mut JoinSet<Result<(), Fail>>) -> Result<Option<At>, Fail> {
         let now = self.clock.now();
-        let (due, next) = self.due(now).map_err(|error| self.broken(&error))?;
+        let (due, mut next) = self.due(now).map_err(|error| self.broken(&error))?;
         for id in due {
             if calls.len() >= CALLS {
                 return Ok(Some(now.plus(Span::seconds(1))));
@@ -127,8 +127,12 @@ impl Courier {
                     let courier = self.clone();
                     calls.spawn(async move { courier.deliver(item).await });
                 }
-                // Its lane is busy, or somebody dealt with it: the next change brings it back.
-                Ok(_) | Err(Fail::Refused(_)) => {}
+                // Its lane is busy, or somebody dealt with it: the next change brings it back. Where the clock stepped back
+                // between this look and the writer's, nothing changes, so it is looked at again in any case.
+                Ok(_) | Err(Fail::Refused(_)) => {
+                    let soon = now.plus(Span::seconds(1));
+                    next = Some(next.map_or(soon, |next| next.min(soon)));
+                }
                 Err(fail) => return Err(fail),
             }
         }
@@ -175,7 +179,7 @@ impl Courier {
 
     async fn call(&self, item: &Item) -> Outcome {
         let done = match &item.effect {
-            Effect::Grant { to, end, .. } => self.grant(*to, *end).await,
+            Effect::Grant { to, end, shorter, .. } => self.grant(*to, *end, *shorter).await,
             Effect::RequestBatch { batch, .. } if item.unsure => self.look_for(*batch).await,
             Effect::RequestBatch { batch, .. } => self.request(*batch).await,
             Effect::FetchCodes { batch, .. } => self.fetch(*batch).await,
@@ -183,10 +187,17 @@ impl Courier {
         done.unwrap_or_else(|outcome| outcome)
     }
 
-    async fn grant(&self, to: Person, end: At) -> Result<Outcome, Outcome> {
+    /// RevenueCat lets the furthest end win, so a shorter one takes a revocation first.
+    async fn grant(&self, to: Person, end: At, shorter: bool) -> Result<Outcome, Outcome> {
         let revenuecat = self.outside.revenuecat.as_ref().ok_or_else(|| not_configured("revenuecat"))?;
         let user = list::user_of(&*self.ledger.snapshot(), to).map_err(|error| again(&error))?;
         let user = user.ok_or_else(|| Outcome::Never { why: "the person was erased".to_owned() })?;
+        if shorter {
+            revenuecat.revoke(&user, &self.outside.entitlement).await.map_err(outcome)?;
+            if end <= self.clock.now() {
+                return Ok(Outcome::Done(Answer::Granted { end }));
+            }
+        }
         let granted = revenuecat.grant(&user, &self.outside.entitlement, end).await.map_err(outcome)?;
         // Without an end in the answer nothing was granted that we can see.
         Ok(Outcome::Done(Answer::Granted { end: granted.unwrap_or(At(0)) }))

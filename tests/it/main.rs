@@ -1,6 +1,19 @@
-//! The whole appliance from outside, its engine under power cuts, and the rules of the house.
+//! Whole stories over the real appliance, its engine under power cuts, and the rules of the house.
 
+mod support;
+
+mod admin;
+mod auth;
+mod claim;
 mod crash;
 mod demo;
-mod support;
+mod input;
+mod kill;
+mod page;
+mod pool;
+mod reward;
+mod secrecy;
+mod serving;
+mod share;
 mod tidy;
+mod webhook;

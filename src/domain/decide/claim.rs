@@ -162,7 +162,7 @@ fn proceed(
     command: &MakeClaim,
     stamp: Stamp,
 ) -> Decision {
-    let (campaign, text) = (filed.claim.campaign.clone(), filed.claim.code.clone());
+    let (campaign, referee) = (filed.claim.campaign.clone(), filed.claim.referee);
     if fresh {
         let mut filed = filed;
         filed.code.claimed_by = Some(command.person);
@@ -172,7 +172,7 @@ fn proceed(
         case.claims.push(filed);
     }
     let (mut case, mut changes) = case.join(stamp.at);
-    let at = case.claims.iter().position(|filed| filed.claim.campaign == campaign && filed.claim.code == text);
+    let at = case.claims.iter().position(|filed| filed.claim.campaign == campaign && filed.claim.referee == referee);
     let at = at.expect("the claim was filed");
     let takes_word = case.rules_of(&campaign).is_some_and(|r| r.policy.attribution.accept == Accept::Confirm);
     let waits = case.claims[at].claim.state == ClaimState::Pending && !case.is_completed(&campaign);
@@ -186,4 +186,159 @@ fn proceed(
         _ => Reply::Claim { claim: filed.claim.clone(), completion: filed.completion.clone(), fresh },
     };
     decision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::at::At;
+    use crate::domain::policy::Policy;
+    use crate::domain::sample::{self, NOON, day, person};
+
+    /// Person 1 claims a code of person 100.
+    struct Row {
+        what: &'static str,
+        policy: Policy,
+        ids: &'static [u8],
+        bought: bool,
+        code: CodeState,
+        /// Another's claim of the code, with its age in days.
+        rival: Option<i64>,
+        /// What this person did before.
+        before: Option<(u8, ClaimState)>,
+        confirm: bool,
+        at: At,
+        reply: Result<&'static str, Refusal>,
+    }
+
+    fn row(what: &'static str, reply: Result<&'static str, Refusal>) -> Row {
+        Row {
+            what,
+            policy: sample::policy(),
+            ids: &[1],
+            bought: false,
+            code: CodeState::Pending,
+            rival: None,
+            before: None,
+            confirm: false,
+            at: NOON,
+            reply,
+        }
+    }
+
+    fn check(row: Row) {
+        let mut code = sample::code(0, 100, row.code);
+        let mut case = sample::case(row.policy, row.ids);
+        if row.bought {
+            case.redemptions.push(sample::redemption("T1", 1, row.at));
+        }
+        if let Some((n, state)) = row.before {
+            let other = sample::code(n, 100 + n, CodeState::Pending);
+            case.claims.push(Filed { claim: sample::claim(&other, 1, NOON, state), code: other, completion: None });
+        }
+        let rival = row.rival.map(|days| sample::claim(&code, 9, day(-days), ClaimState::Pending));
+        code.claimed_by = rival.as_ref().map(|rival| rival.referee);
+        let command = MakeClaim { by: ClaimBy::Code(code.text.clone()), person: person(1), confirm: row.confirm };
+        let facts = ClaimFacts { case, target: Some(Target::Code { code, rival }) };
+        let decided = ClaimFamily::decide(&facts, &command, sample::stamp(row.at));
+        let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
+            Reply::Claim { claim, .. } => claim.state.word(),
+            Reply::SelfReferral => "self",
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, row.reply, "{}", row.what);
+        let superseded = |put: &Put| matches!(put, Put::Claim(claim) if claim.state == ClaimState::Superseded);
+        let lost = decided.is_ok_and(|decision| decision.puts.iter().any(superseded));
+        assert_eq!(lost, row.rival.is_some() && row.reply.is_ok(), "{}", row.what);
+    }
+
+    #[test]
+    fn a_code_is_claimed() {
+        use ClaimState::*;
+        use Refusal::*;
+        let used = CodeState::Used { at: NOON };
+        let expired = CodeState::Expired { at: NOON };
+        let own: &[u8] = &[1, 100];
+        for one in [
+            row("free", Ok("pending")),
+            Row { bought: true, ..row("bought", Ok("completed")) },
+            Row { code: used, ..row("used", Err(CodeUsed)) },
+            Row { code: used, bought: true, ..row("used, bought", Err(CodeUsed)) },
+            Row { code: CodeState::Void { at: NOON }, bought: true, ..row("void", Err(CodeExpired)) },
+            Row { code: expired, ..row("expired", Err(CodeExpired)) },
+            Row { code: expired, bought: true, ..row("expired, bought", Ok("completed")) },
+            Row { at: At(day(100).0 - 1), ..row("the last moment", Ok("pending")) },
+            Row { at: day(100), ..row("past its end", Err(CodeExpired)) },
+            Row { at: day(100), bought: true, ..row("past its end, bought", Ok("completed")) },
+            Row { rival: Some(30), ..row("held", Err(AlreadyClaimed)) },
+            Row { rival: Some(31), ..row("held too long", Ok("pending")) },
+            Row { rival: Some(0), bought: true, ..row("held, bought", Ok("completed")) },
+            Row { before: Some((0, Pending)), ..row("again", Ok("pending")) },
+            Row { before: Some((1, Pending)), ..row("a second one", Err(AlreadyClaimed)) },
+            Row { before: Some((1, Completed)), at: day(99), ..row("after a completion", Err(AlreadyClaimed)) },
+            Row { before: Some((1, Pending)), at: day(31), ..row("after the window", Ok("pending")) },
+            Row { before: Some((1, Superseded)), ..row("after losing one", Ok("pending")) },
+            Row { ids: own, ..row("own", Ok("self")) },
+            Row { ids: own, code: used, ..row("own, used", Err(SelfReferral)) },
+            Row { ids: own, rival: Some(0), ..row("own, held", Err(SelfReferral)) },
+            Row { ids: own, rival: Some(0), bought: true, ..row("own, held, bought", Err(SelfReferral)) },
+            Row { ids: own, before: Some((1, Rejected)), ..row("own, again", Err(SelfReferral)) },
+            Row { ids: own, before: Some((1, Pending)), ..row("own, beside another", Err(SelfReferral)) },
+            Row { confirm: true, ..row("confirmed", Ok("pending")) },
+            Row { confirm: true, policy: sample::trusting(), ..row("confirmed, trusted", Ok("completed")) },
+            Row { confirm: true, policy: sample::trusting(), ids: own, ..row("own, confirmed", Ok("self")) },
+            Row { policy: sample::trusting(), ..row("not confirmed", Ok("pending")) },
+        ] {
+            check(one);
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed() {
+        use Refusal::*;
+        let claimed = |referrer: u8, state| {
+            let code = sample::code(50, referrer, CodeState::Pending);
+            Filed { claim: sample::claim(&code, 1, NOON, state), code, completion: None }
+        };
+        // (codes there, ids, what was before) -> reply
+        for (codes, ids, before, reply) in [
+            (1, &[1][..], None, Ok("pending")),
+            (0, &[1], None, Ok("empty")),
+            (1, &[1, 100], None, Err(SelfReferral)),
+            (0, &[1, 100], None, Err(SelfReferral)),
+            (1, &[1], Some(claimed(100, ClaimState::Pending)), Ok("pending")),
+            (1, &[1], Some(claimed(101, ClaimState::Pending)), Err(AlreadyClaimed)),
+            (1, &[1], Some(claimed(101, ClaimState::Superseded)), Ok("pending")),
+        ] {
+            let mut case = sample::case(sample::policy(), ids);
+            let is_repeat = before.as_ref().is_some_and(|filed| filed.claim.referrer == person(100));
+            case.claims.extend(before);
+            let referrer = case.referrers[&("friends".to_owned(), person(100))].clone();
+            let shelf = sample::shelf(sample::policy(), codes, codes);
+            let facts = ClaimFacts { case, target: Some(Target::Link { referrer, shelf }) };
+            let command = MakeClaim { by: ClaimBy::Slug("slug-100".into()), person: person(1), confirm: false };
+            let decided = ClaimFamily::decide(&facts, &command, sample::stamp(NOON));
+            let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
+                Reply::Claim { claim, fresh, .. } => {
+                    assert_eq!(*fresh, !is_repeat);
+                    claim.state.word()
+                }
+                Reply::Empty { .. } => "empty",
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(told, reply);
+        }
+    }
+
+    #[test]
+    fn what_nobody_was_given() {
+        for (by, refusal) in [
+            (ClaimBy::Slug("x".into()), Refusal::UnknownSlug),
+            (ClaimBy::Code(CodeText::parse("CODE999").unwrap()), Refusal::UnknownCode),
+        ] {
+            let facts = ClaimFacts { case: sample::case(sample::policy(), &[1]), target: None };
+            let command = MakeClaim { by, person: person(1), confirm: true };
+            assert_eq!(ClaimFamily::decide(&facts, &command, sample::stamp(NOON)), Err(refusal));
+        }
+    }
 }

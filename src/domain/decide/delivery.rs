@@ -6,6 +6,7 @@ use crate::domain::batch::{Batch, BatchState};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
+use crate::domain::reward::Account;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -41,6 +42,10 @@ pub struct ItemFacts {
     pub item: Option<Item>,
     /// Another item of its lane is in flight.
     pub lane_is_busy: bool,
+    /// A newer wish waits in its lane, and makes up for this one.
+    pub is_outdated: bool,
+    /// What a grant is about, as it stands.
+    pub account: Option<Account>,
     /// What a batch's request or reading is about.
     pub stock: Option<Stock>,
 }
@@ -68,7 +73,8 @@ impl Family for BeginFamily {
         if !item.is_due(stamp.at) || facts.lane_is_busy {
             return Err(Refusal::WrongState);
         }
-        Ok(replace(item.begun(stamp.at)))
+        let effect = item.effect.clone().as_of(facts.account.as_ref());
+        Ok(replace(Item { effect, ..item.begun(stamp.at) }))
     }
 }
 
@@ -85,7 +91,7 @@ impl Family for SettleFamily {
         }
         let outcome = checked(&item, facts.stock.as_ref(), &command.outcome);
         let item = item.settled(&outcome, stamp.at);
-        let mut decision = replace(item.clone());
+        let mut decision = back_in_lane(facts, item.clone());
         if let Some(stock) = &facts.stock {
             follow(stock, &item, &outcome, stamp, &mut decision);
         }
@@ -159,7 +165,7 @@ impl Family for RecoverFamily {
         if !matches!(item.state, ItemState::Begun { .. }) {
             return Ok(Decision::same(Reply::Nothing));
         }
-        Ok(replace(item.interrupted(stamp.at)))
+        Ok(back_in_lane(facts, item.interrupted(stamp.at)))
     }
 }
 
@@ -210,8 +216,165 @@ impl Family for DiscardFamily {
     }
 }
 
+/// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
+/// to do; but what was still to be revoked is still to be.
+fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
+    let owes = matches!(item.effect, Effect::Grant { shorter: true, .. });
+    if !facts.is_outdated || owes || !matches!(item.state, ItemState::Waiting { .. }) {
+        return replace(item);
+    }
+    let mut decision = Decision::same(Reply::Item(item.clone()));
+    decision.put(Put::ItemGone(item.id));
+    decision
+}
+
 fn replace(item: Item) -> Decision {
     let mut decision = Decision::same(Reply::Item(item.clone()));
     decision.put(Put::Item(item));
     decision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::at::{At, Span};
+    use crate::domain::batch::Origin;
+    use crate::domain::code::CodeText;
+    use crate::domain::sample::{self, NOON, day, person, stamp};
+
+    fn grant(end: At) -> Effect {
+        Effect::Grant { account: person(1), to: person(1), end, shorter: false }
+    }
+
+    fn fetch() -> Effect {
+        Effect::FetchCodes { campaign: "friends".into(), batch: sample::batch(3, day(100)).id }
+    }
+
+    fn request() -> Effect {
+        Effect::RequestBatch { campaign: "friends".into(), batch: sample::batch(3, day(100)).id }
+    }
+
+    fn facts(effect: Effect, state: ItemState) -> ItemFacts {
+        let mut item = Item::new(ItemId { seq: 1, n: 0 }, effect, NOON);
+        item.state = state;
+        let stock = (!matches!(item.effect, Effect::Grant { .. })).then(|| {
+            let batch = Batch { origin: Origin::Apple, ..sample::batch(3, day(100)) };
+            let pool = Pool { coming: Some(batch.id), ..Pool::new("friends") };
+            Stock { rules: sample::rules(sample::policy()), pool, batch }
+        });
+        ItemFacts { item: Some(item), lane_is_busy: false, is_outdated: false, account: None, stock }
+    }
+
+    const BEGUN: ItemState = ItemState::Begun { at: NOON };
+    const WAITING: ItemState = ItemState::Waiting { next: NOON };
+    const DONE: ItemState = ItemState::Done { at: NOON };
+    const DEAD: ItemState = ItemState::Dead { at: NOON };
+
+    fn item(decision: &Decision) -> &Item {
+        match &decision.reply {
+            Reply::Item(item) => item,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_may_be_done_in_which_state() {
+        let id = ItemId { seq: 1, n: 0 };
+        let begin = |facts: &ItemFacts| BeginFamily::decide(facts, &Begin { item: id }, stamp(NOON)).is_ok();
+        let settle = |facts: &ItemFacts| {
+            let outcome = Outcome::Never { why: "404".into() };
+            SettleFamily::decide(facts, &Settle { item: id, outcome }, stamp(NOON)).is_ok()
+        };
+        let retry = |facts: &ItemFacts| RetryFamily::decide(facts, &Retry { item: id }, stamp(NOON)).is_ok();
+        let discard = |facts: &ItemFacts| DiscardFamily::decide(facts, &Discard { item: id }, stamp(NOON)).is_ok();
+        // begin, settle, retry, discard
+        for (state, expected) in [
+            (WAITING, [true, false, true, true]),
+            (ItemState::Waiting { next: day(1) }, [false, false, true, true]),
+            (BEGUN, [false, true, false, false]),
+            (DONE, [false, false, false, false]),
+            (DEAD, [false, false, true, true]),
+        ] {
+            let facts = facts(grant(day(30)), state);
+            assert_eq!([begin(&facts), settle(&facts), retry(&facts), discard(&facts)], expected, "{state:?}");
+        }
+        let busy = ItemFacts { lane_is_busy: true, ..facts(grant(day(30)), WAITING) };
+        assert!(!begin(&busy));
+        let nothing = ItemFacts { item: None, ..busy };
+        assert_eq!(BeginFamily::decide(&nothing, &Begin { item: id }, stamp(NOON)), Err(Refusal::UnknownItem));
+    }
+
+    #[test]
+    fn an_attempt_asks_for_what_is_wished_by_now() {
+        let account = |end| Some(Account { person: person(1), to: person(1), end, days: 30 });
+        for (account, end, shorter) in
+            [(account(day(30)), day(30), false), (account(day(60)), day(60), false), (None, day(30), true)]
+        {
+            let facts = ItemFacts { account, ..facts(grant(day(30)), WAITING) };
+            let decision = BeginFamily::decide(&facts, &Begin { item: ItemId { seq: 1, n: 0 } }, stamp(NOON)).unwrap();
+            let effect = Effect::Grant { account: person(1), to: person(1), end, shorter };
+            assert_eq!((&item(&decision).effect, item(&decision).state), (&effect, BEGUN));
+        }
+    }
+
+    #[test]
+    fn what_an_answer_comes_to() {
+        let granted = |end| Outcome::Done(Answer::Granted { end });
+        let codes = |n: u8| {
+            let codes: Vec<CodeText> =
+                (0..n).map(|n| sample::code(n, 1, crate::domain::code::CodeState::Pending).text).collect();
+            Outcome::Done(Answer::Codes(codes))
+        };
+        let never = || Outcome::Never { why: "409".into() };
+        let later = || Outcome::Again { after: None, why: "429".into() };
+        let made = || Outcome::Done(Answer::BatchMade { apple_id: "b".into() });
+        // -> the item, the batch, what is on its way
+        for (effect, outcome, state, batch, coming) in [
+            (grant(day(30)), granted(day(30)), "done", None, None),
+            (grant(day(30)), granted(day(30).minus(Span::millis(999))), "done", None, None),
+            (grant(day(30)), granted(day(30).minus(Span::millis(1001))), "waiting", None, None),
+            (grant(day(30)), granted(day(90)), "done", None, None),
+            (grant(day(30)), granted(At(0)), "waiting", None, None),
+            (request(), made(), "done", Some("generating"), None),
+            (request(), later(), "waiting", None, None),
+            (request(), never(), "dead", Some("failed"), Some(false)),
+            (request(), Outcome::Absent, "waiting", None, None),
+            (fetch(), codes(3), "done", Some("ready"), Some(false)),
+            (fetch(), codes(2), "waiting", None, None),
+            (fetch(), codes(4), "waiting", None, None),
+            (fetch(), codes(0), "waiting", None, None),
+            (fetch(), never(), "dead", Some("failed"), Some(false)),
+        ] {
+            let settle = Settle { item: ItemId { seq: 1, n: 0 }, outcome };
+            let decision = SettleFamily::decide(&facts(effect, BEGUN), &settle, stamp(NOON)).unwrap();
+            let put = decision.puts.iter().find_map(|put| match put {
+                Put::Batch(batch) => Some(batch.state.word()),
+                _ => None,
+            });
+            let waits = decision.puts.iter().find_map(|put| match put {
+                Put::Pool(pool) => Some(pool.coming.is_some()),
+                _ => None,
+            });
+            assert_eq!((item(&decision).state.word(), put, waits), (state, batch, coming), "{:?}", settle.outcome);
+        }
+    }
+
+    #[test]
+    fn a_dead_request_waits_for_the_one_on_its_way() {
+        let mut facts = facts(request(), DEAD);
+        let retry = Retry { item: ItemId { seq: 1, n: 0 } };
+        for (coming, good) in [(None, true), (Some(crate::domain::id::Id([9; 16])), false)] {
+            facts.stock.as_mut().unwrap().pool.coming = coming;
+            assert_eq!(RetryFamily::decide(&facts, &retry, stamp(NOON)).is_ok(), good);
+        }
+    }
+
+    #[test]
+    fn after_a_kill_only_what_was_begun_is_unsure() {
+        for (state, changed) in [(BEGUN, true), (WAITING, false), (DONE, false), (DEAD, false)] {
+            let recover = Recover { item: ItemId { seq: 1, n: 0 } };
+            let decision = RecoverFamily::decide(&facts(request(), state), &recover, stamp(NOON)).unwrap();
+            assert_eq!(!decision.is_same(), changed, "{state:?}");
+        }
+    }
 }

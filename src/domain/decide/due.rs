@@ -63,3 +63,53 @@ impl Family for DueFamily {
         Ok(decision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::code::CodeState;
+    use crate::domain::sample::{self, NOON, day, stamp};
+
+    fn expire() -> Due {
+        Due { at: day(100), what: DueWhat::Expire { batch: Id([1; 16]), chunk: 4 } }
+    }
+
+    fn decide(facts: &DueFacts, due: &Due) -> Decision {
+        DueFamily::decide(facts, due, stamp(day(100))).unwrap()
+    }
+
+    #[test]
+    fn codes_end_chunk_by_chunk() {
+        let states = [
+            CodeState::Pending,
+            CodeState::Used { at: NOON },
+            CodeState::Void { at: NOON },
+            CodeState::Expired { at: NOON },
+        ];
+        let codes: Vec<Code> = states.into_iter().map(|state| sample::code(0, 1, state)).collect();
+        let decision = decide(&DueFacts { stands: true, stock: None, codes: Some(codes) }, &expire());
+        let next = Due { at: day(100), what: DueWhat::Expire { batch: Id([1; 16]), chunk: 5 } };
+        let ended = sample::code(0, 1, CodeState::Expired { at: day(100) });
+        assert_eq!(decision.puts, [Put::DueGone(expire()), Put::Code(ended), Put::Due(next)]);
+    }
+
+    #[test]
+    fn the_last_chunk_ends_the_list_and_what_is_gone_is_done() {
+        for (stands, puts) in [(true, vec![Put::DueGone(expire())]), (false, vec![])] {
+            assert_eq!(decide(&DueFacts { stands, stock: None, codes: None }, &expire()).puts, puts);
+        }
+    }
+
+    #[test]
+    fn a_batch_near_its_end_leaves_the_stock() {
+        let shelf = sample::shelf(sample::policy(), 10, 0);
+        let due = Due { at: day(86), what: DueWhat::TakeOff { campaign: "friends".into(), batch: Id([1; 16]) } };
+        let facts = DueFacts { stands: true, stock: Some((shelf.rules, shelf.pool)), codes: None };
+        let decision = decide(&facts, &due);
+        let left = decision.puts.iter().find_map(|put| match put {
+            Put::Pool(pool) => Some((pool.shelves.len(), pool.lapsed)),
+            _ => None,
+        });
+        assert_eq!(left, Some((0, 10)));
+    }
+}

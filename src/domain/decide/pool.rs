@@ -119,3 +119,95 @@ pub fn shelve(batch: &mut Batch, pool: &mut Pool, rules: &PoolRules, now: At, de
     decision.put(Put::Due(Due { at: off, what: DueWhat::TakeOff { campaign, batch: batch.id } }));
     decision.put(Put::Due(Due { at: ends.max(now), what: DueWhat::Expire { batch: batch.id, chunk: 0 } }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::{self, NOON, day, stamp};
+
+    fn facts(policy: Option<Policy>, batch: Option<Batch>) -> StockFacts {
+        let pool = policy.as_ref().map(|policy| Pool::new(&policy.campaign));
+        StockFacts { rules: policy.map(sample::rules), pool, batch }
+    }
+
+    #[test]
+    fn rules_get_a_version_when_they_change() {
+        let mut other = sample::policy();
+        other.reward.days = 60;
+        for (known, asked, version, new_pool) in [
+            (None, sample::policy(), Some(1), true),
+            (Some(sample::policy()), sample::policy(), None, false),
+            (Some(sample::policy()), other, Some(4), false),
+        ] {
+            let decision = AdoptFamily::decide(&facts(known, None), &Adopt { policy: asked }, stamp(NOON)).unwrap();
+            let put = decision.puts.iter().find_map(|put| match put {
+                Put::Rules(rules) => Some(rules.version),
+                _ => None,
+            });
+            assert_eq!(put, version);
+            assert_eq!(decision.puts.iter().any(|put| matches!(put, Put::Pool(_))), new_pool);
+        }
+    }
+
+    #[test]
+    fn a_refill_is_asked_for() {
+        let hungry = || {
+            let mut policy = sample::policy();
+            policy.pool.low_water = 1;
+            policy
+        };
+        for (policy, by_hand, asked) in [
+            (Some(sample::policy()), false, Ok(false)),
+            (Some(sample::policy()), true, Ok(true)),
+            (Some(hungry()), false, Ok(true)),
+            (None, true, Err(Refusal::UnknownCampaign)),
+        ] {
+            let command = Refill { campaign: "friends".into(), by_hand };
+            let decided = RefillFamily::decide(&facts(policy, None), &command, stamp(NOON));
+            assert_eq!(decided.map(|decision| decision.effects.len() == 1), asked);
+        }
+    }
+
+    #[test]
+    fn pieces_of_a_list() {
+        let codes = |n: u8| (0..n).map(|n| sample::code(n, 1, crate::domain::code::CodeState::Pending).text).collect();
+        let batch = |state| Some(Batch { state, ..sample::batch(3, day(100)) });
+        // (known batch, last piece, codes end) -> the batch, its codes in stock, when they leave it and end
+        for (known, last, ends, word, there, due) in [
+            (None, false, 100, Some("generating"), None, None),
+            (None, true, 100, Some("ready"), Some(3), Some((day(100).date().codes_stop(), 14))),
+            (
+                batch(BatchState::Generating),
+                true,
+                100,
+                Some("ready"),
+                Some(3),
+                Some((day(100).date().codes_stop(), 14)),
+            ),
+            (batch(BatchState::Ready { at: NOON }), true, 100, None, None, None),
+            (None, true, 5, Some("ready"), Some(3), Some((day(5).date().codes_stop(), 0))),
+            (None, true, -5, Some("ready"), Some(3), Some((NOON, 0))),
+        ] {
+            let import = Import { batch: sample::batch(3, day(ends)), first_chunk: 0, codes: codes(3), last };
+            let facts = facts(Some(sample::policy()), known);
+            let decision = ImportFamily::decide(&facts, &import, stamp(NOON)).unwrap();
+            let (mut put, mut size, mut dues) = (None, None, Vec::new());
+            for one in &decision.puts {
+                match one {
+                    Put::Batch(batch) => put = Some(batch.state.word()),
+                    Put::Pool(pool) => size = pool.shelves.first().map(|shelf| shelf.size),
+                    Put::Due(due) => dues.push(due.at),
+                    _ => {}
+                }
+            }
+            assert_eq!((put, size), (word, there), "{ends}");
+            let off = |(end, reserve): (At, i64)| vec![end.minus(Span::days(reserve)).max(NOON), end];
+            let expected = match due {
+                Some((end, 0)) => vec![NOON, end],
+                Some(due) => off(due),
+                None => Vec::new(),
+            };
+            assert_eq!(dues, expected, "{ends}");
+        }
+    }
+}

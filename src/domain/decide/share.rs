@@ -131,3 +131,76 @@ impl Family for IssueFamily {
         Ok(decision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::at::Span;
+    use crate::domain::code::CodeState;
+    use crate::domain::sample::{self, NOON, day, person, stamp};
+
+    #[test]
+    fn the_same_code_until_it_is_used_or_about_to_end() {
+        let used = CodeState::Used { at: NOON };
+        let expired = CodeState::Expired { at: NOON };
+        // The reserve is fourteen days before the code's end, at day 100.
+        let reserve = At(day(86).0);
+        // (its state, now, codes in stock) -> which code is shown
+        for (state, now, stock, shown) in [
+            (Some(CodeState::Pending), NOON, 1, Some("old")),
+            (Some(CodeState::Pending), reserve.minus(Span(1)), 1, Some("old")),
+            (Some(CodeState::Pending), reserve, 1, Some("new")),
+            (Some(CodeState::Pending), reserve, 0, Some("old")),
+            (Some(CodeState::Pending), day(100).minus(Span(1)), 0, Some("old")),
+            (Some(CodeState::Pending), day(100), 0, None),
+            (Some(used), NOON, 1, Some("new")),
+            (Some(used), NOON, 0, None),
+            (Some(expired), NOON, 1, Some("new")),
+            (None, NOON, 1, Some("new")),
+            (None, NOON, 0, None),
+        ] {
+            let current = state.map(|state| sample::code(9, 1, state));
+            let referrer = current.as_ref().map(|_| Referrer::new("friends", person(1), "slug-1".into()));
+            let is_known = referrer.is_some();
+            let rules = Some(sample::rules(sample::policy()));
+            let standing = Standing { rules, referrer, current: current.clone() };
+            let shelf = Some(sample::shelf(sample::policy(), stock, stock));
+            let facts = MyCodeFacts { standing, shelf, slug: "slug-1".into() };
+            let command = MyCode { campaign: "friends".into(), person: person(1) };
+            let decision = ShareFamily::decide(&facts, &command, stamp(now)).unwrap();
+            let got = match &decision.reply {
+                Reply::Code { code, .. } if Some(code) == current.as_ref() => Some("old"),
+                Reply::Code { .. } => Some("new"),
+                Reply::Empty { slug, .. } if slug == "slug-1" => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(got, shown, "{state:?} {now:?} {stock}");
+            let puts_referrer = decision.puts.iter().any(|put| matches!(put, Put::Referrer(_)));
+            assert_eq!(puts_referrer, got == Some("new") || !is_known, "an empty stock gives a slug all the same");
+        }
+    }
+
+    #[test]
+    fn a_list_is_whole_or_not_at_all() {
+        for (stock, count, issued) in [(5, 3, Ok(3)), (3, 3, Ok(3)), (2, 3, Err(Refusal::PoolEmpty)), (0, 0, Ok(0))] {
+            let shelf = Some(sample::shelf(sample::policy(), stock, count.min(stock)));
+            let facts = IssueFacts { shelf, referrer: None, slug: "slug-1".into() };
+            let label = Some("spring".to_owned());
+            let command = Issue { campaign: "friends".into(), holder: person(1), label, count };
+            let decided = IssueFamily::decide(&facts, &command, stamp(NOON));
+            let codes = decided.map(|decision| match decision.reply {
+                Reply::Issued(codes) => codes.len(),
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(codes, issued, "{count} of {stock}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_campaign_is_refused() {
+        let standing = Standing { rules: None, referrer: None, current: None };
+        let facts = MyCodeFacts { standing, shelf: None, slug: String::new() };
+        let command = MyCode { campaign: "foes".into(), person: person(1) };
+        assert_eq!(ShareFamily::decide(&facts, &command, stamp(NOON)), Err(Refusal::UnknownCampaign));
+    }
+}

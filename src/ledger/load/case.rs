@@ -7,12 +7,14 @@ use crate::domain::code::Code;
 use crate::domain::completion::Completion;
 use crate::domain::id::Person;
 use crate::domain::person::{Alias, Circle};
+use crate::domain::policy::campaign_of;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
 use crate::ledger::Error;
-use crate::ledger::rows::{Row, code_key, of_person_prefix};
+use crate::ledger::rows::{Row, code_key, of_person_prefix, spent_key};
 use crate::ledger::store::Store;
-use std::collections::BTreeMap;
+use crate::ledger::table::Tab;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// No honest person comes near; a circle this large is read no further.
 const MOST: usize = 10_000;
@@ -28,7 +30,7 @@ pub fn rows_of<S: Store, R: Row>(store: &S, circle: &Circle) -> Result<Vec<R>, E
     let mut keys = Vec::new();
     for member in circle.members() {
         let prefix = of_person_prefix(*member, R::TAB);
-        let found = store.prefix(crate::ledger::table::Tab::OfPerson, &prefix, MOST)?;
+        let found = store.prefix(Tab::OfPerson, &prefix, MOST)?;
         keys.extend(found.into_iter().map(|(key, _)| key[prefix.len()..].to_vec()));
     }
     keys.sort();
@@ -45,11 +47,14 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
         rules: store.rules()?,
         circle,
         claims: Vec::with_capacity(claims.len()),
-        redemptions,
+        redemptions: Vec::new(),
+        spent: BTreeSet::new(),
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
     };
+    redemptions.iter().try_for_each(|redemption| spend(store, &mut case, redemption))?;
+    case.redemptions = redemptions;
     for claim in claims {
         let code: Code = store.row(&code_key(&claim.code))?.ok_or(Error::Broken("a claim without its code"))?;
         let completion = Completion::id(&claim.campaign, claim.referrer, claim.referee);
@@ -58,6 +63,17 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
         case.claims.push(Filed { claim, code, completion });
     }
     Ok(case)
+}
+
+/// Notes where the redemption's transaction completed something before.
+pub fn spend<S: Store>(store: &S, case: &mut Case, redemption: &Redemption) -> Result<(), Error> {
+    let transaction = &redemption.original_transaction_id;
+    let Some(rules) = campaign_of(&case.rules, &redemption.offer, &redemption.product_id) else { return Ok(()) };
+    let campaign = rules.policy.campaign.clone();
+    if store.get(Tab::Spent, &spent_key(&campaign, transaction))?.is_some() {
+        case.spent.insert((campaign, transaction.clone()));
+    }
+    Ok(())
 }
 
 /// Adds a referrer to the case, with their circle and what was granted to it.

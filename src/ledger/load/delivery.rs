@@ -1,6 +1,7 @@
 //! An item, its lane, and the stock that its outcome touches.
 
 use super::Load;
+use super::case::circle;
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::decide::delivery::{
@@ -27,17 +28,21 @@ by_item!(BeginFamily Begin, SettleFamily Settle, RecoverFamily Recover, RetryFam
 
 fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
     let item: Option<Item> = store.row(&item_key(id))?;
-    let mut facts = ItemFacts { item, lane_is_busy: false, stock: None };
+    let mut facts = ItemFacts { item, lane_is_busy: false, is_outdated: false, account: None, stock: None };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
     for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
         let other: Option<Item> = store.row(&key[lane.len()..])?;
-        let busy = other.is_some_and(|other| other.id != id && matches!(other.state, ItemState::Begun { .. }));
-        facts.lane_is_busy |= busy;
+        let Some(other) = other.filter(|other| other.id != id) else { continue };
+        facts.lane_is_busy |= matches!(other.state, ItemState::Begun { .. });
+        facts.is_outdated |= other.id > id && other.effect.outdates();
     }
-    if let Effect::RequestBatch { campaign, batch } | Effect::FetchCodes { campaign, batch } = &item.effect {
-        let batch = store.row(batch.as_bytes())?.ok_or(Error::Broken("a delivery about no batch"))?;
-        facts.stock = stock(store, campaign)?.map(|(rules, pool)| Stock { rules, pool, batch });
+    match &item.effect {
+        Effect::Grant { account, .. } => facts.account = store.row(circle(store, *account)?.name().as_bytes())?,
+        Effect::RequestBatch { campaign, batch } | Effect::FetchCodes { campaign, batch } => {
+            let batch = store.row(batch.as_bytes())?.ok_or(Error::Broken("a delivery about no batch"))?;
+            facts.stock = stock(store, campaign)?.map(|(rules, pool)| Stock { rules, pool, batch });
+        }
     }
     Ok(facts)
 }

@@ -1,11 +1,11 @@
 //! A campaign's rules and pool.
 
 use super::Load;
+use super::share::stock as known;
 use crate::domain::at::At;
 use crate::domain::decide::pool::{Adopt, AdoptFamily, Import, ImportFamily, Refill, RefillFamily, StockFacts};
 use crate::domain::id::Id;
 use crate::ledger::Error;
-use crate::ledger::key::Key;
 use crate::ledger::store::Store;
 
 impl Load for AdoptFamily {
@@ -31,5 +31,6 @@ fn stock<S: Store>(store: &S, campaign: &str, batch: Option<Id>) -> Result<Stock
         Some(id) => store.row(id.as_bytes())?,
         None => None,
     };
-    Ok(StockFacts { rules: store.rules_of(campaign)?, pool: store.row(&Key::new().text(campaign).done())?, batch })
+    let (rules, pool) = known(store, campaign)?.unzip();
+    Ok(StockFacts { rules, pool, batch })
 }

@@ -5,6 +5,7 @@ use crate::domain::completion::Completion;
 use crate::domain::id::Id;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
+use crate::ledger::key::Key;
 use crate::ledger::table::Tab;
 
 type Index = Vec<(Tab, Vec<u8>, Vec<u8>)>;
@@ -37,11 +38,20 @@ impl Row for Completion {
         if self.referee != self.referrer {
             rows.push(of_person(self.referee, Tab::Completion, &key));
         }
+        if let (Some(transaction), false) = (&self.original_transaction_id, self.is_rejected()) {
+            rows.push((Tab::Spent, spent_key(&self.campaign, transaction), key));
+        }
         rows
     }
     fn count(&self) -> Option<Vec<u8>> {
         Some(count_key("completion", &self.campaign, self.state.word()))
     }
+}
+
+/// A peer chooses a transaction's name, so it is hashed to a length.
+pub fn spent_key(campaign: &str, original_transaction_id: &str) -> Vec<u8> {
+    let name = Id::of("transaction", &[original_transaction_id.as_bytes()]);
+    Key::new().text(campaign).bytes(name.as_bytes()).done()
 }
 
 impl Row for Account {

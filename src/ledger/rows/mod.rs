@@ -16,9 +16,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use code::{claim_key, code_key, referrer_key};
-pub use completion::redemption_key;
+pub use completion::{redemption_key, spent_key};
 pub use delivery::{due_key, item_key, lane_prefix};
-pub use person::move_prefix;
+pub use person::move_key;
 pub use stock::chunk_key;
 
 pub trait Row: Serialize + DeserializeOwned {

@@ -1,6 +1,7 @@
 //! Who is whom.
 
 use super::Row;
+use crate::domain::at::At;
 use crate::domain::id::Person;
 use crate::domain::person::{Alias, Move};
 use crate::ledger::key::Key;
@@ -16,10 +17,10 @@ impl Row for Alias {
 impl Row for Move {
     const TAB: Tab = Tab::Move;
     fn key(&self) -> Vec<u8> {
-        Key::new().bytes(&move_prefix(self.from)).at(self.at).done()
+        move_key(self.from, self.at)
     }
 }
 
-pub fn move_prefix(from: Person) -> Vec<u8> {
-    from.as_bytes().to_vec()
+pub fn move_key(from: Person, at: At) -> Vec<u8> {
+    Key::new().bytes(from.as_bytes()).at(at).done()
 }

@@ -1,4 +1,9 @@
-//! What the tests of the whole share.
+//! What the stories stand on.
 
+pub mod appliance;
+pub mod caller;
 pub mod disk;
+pub mod folder;
 pub mod rng;
+pub mod tokens;
+pub mod world;

@@ -1,0 +1,154 @@
+//! Small things to test decisions with.
+
+use super::at::{At, Span};
+use super::attribution::Case;
+use super::batch::{Batch, BatchState, Origin};
+use super::claim::{Claim, ClaimState};
+use super::code::{Code, CodeState, CodeText};
+use super::decide::share::Shelf;
+use super::decide::{Draw, Stamp};
+use super::id::{Id, Person};
+use super::person::Circle;
+use super::policy::*;
+use super::pool::Pool;
+use super::purchase::{Purchase, Source};
+use super::redemption::Redemption;
+use super::referrer::Referrer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub fn policy() -> Policy {
+    Policy {
+        campaign: "friends".into(),
+        kind: Kind::Referral,
+        offer: "REF30".into(),
+        offer_code_id: "offer-1".into(),
+        product_ids: vec![],
+        pool: PoolRules {
+            environment: Environment::Production,
+            low_water: 0,
+            batch_size: 10,
+            expires_in_days: 180,
+            reserve_days: 14,
+        },
+        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30 },
+        reward: RewardRules { days: 30, test_rewards: false },
+    }
+}
+
+/// The app's word is enough.
+pub fn trusting() -> Policy {
+    let policy = policy();
+    Policy { attribution: AttributionRules { accept: Accept::Confirm, ..policy.attribution }, ..policy }
+}
+
+pub fn purchase(transaction: &str, offer: Option<&str>, at: At) -> Purchase {
+    Purchase {
+        original_transaction_id: transaction.into(),
+        transaction_id: transaction.into(),
+        product_id: "monthly".into(),
+        offer: offer.map(str::to_owned),
+        purchased_at: Some(at),
+        is_test: false,
+    }
+}
+
+pub const NOON: At = At(1_790_000_000_000);
+
+pub fn day(n: i64) -> At {
+    NOON.plus(Span::days(n))
+}
+
+pub fn stamp(at: At) -> Stamp {
+    Stamp { seq: 7, at }
+}
+
+/// Persons in the order of their numbers.
+pub fn person(n: u8) -> Person {
+    Person([n; 16])
+}
+
+pub fn circle(numbers: &[u8]) -> Circle {
+    Circle::of(numbers.iter().map(|n| person(*n)).collect())
+}
+
+pub fn rules(policy: Policy) -> Arc<Rules> {
+    Arc::new(Rules { version: 3, policy })
+}
+
+/// The n-th code; it belongs to a person and ends after a hundred days.
+pub fn code(n: u8, holder: u8, state: CodeState) -> Code {
+    Code {
+        text: CodeText::parse(&format!("CODE{n:03}")).expect("it is a code"),
+        campaign: "friends".into(),
+        batch: Id([1; 16]),
+        expires_at: day(100),
+        assigned_to: person(holder),
+        assigned_at: NOON,
+        label: None,
+        claimed_by: None,
+        state,
+    }
+}
+
+pub fn claim(code: &Code, referee: u8, at: At, state: ClaimState) -> Claim {
+    Claim {
+        campaign: code.campaign.clone(),
+        referee: person(referee),
+        referrer: code.assigned_to,
+        code: code.text.clone(),
+        at,
+        state,
+    }
+}
+
+/// A redemption of the campaign's offer, in a transaction of its own.
+pub fn redemption(transaction: &str, user: u8, at: At) -> Redemption {
+    Redemption::reported(&purchase(transaction, Some("REF30"), at), "REF30", person(user), Source::RevenueCat, at)
+}
+
+/// A person with these ids, of whom nothing else is known; the persons from 100 to 109 share.
+pub fn case(policy: Policy, ids: &[u8]) -> Case {
+    let mut case = Case {
+        rules: vec![rules(policy)],
+        circle: circle(ids),
+        claims: Vec::new(),
+        redemptions: Vec::new(),
+        spent: BTreeSet::new(),
+        referrers: BTreeMap::new(),
+        circles: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+    };
+    for n in (100..110).chain(ids.iter().copied()) {
+        let referrer = Referrer::new("friends", person(n), format!("slug-{n}"));
+        case.referrers.insert(("friends".into(), person(n)), referrer);
+        case.circles.insert(person(n), if ids.contains(&n) { circle(ids) } else { circle(&[n]) });
+    }
+    case
+}
+
+/// An imported list that is on its way in.
+pub fn batch(asked: u32, expires: At) -> Batch {
+    Batch {
+        id: Id([1; 16]),
+        campaign: "friends".into(),
+        origin: Origin::Import,
+        environment: Environment::Production,
+        expires: expires.date(),
+        asked,
+        requested_at: NOON,
+        apple_id: None,
+        state: BatchState::Generating,
+    }
+}
+
+/// A stock of this many codes, the next of which are drawn.
+pub fn shelf(policy: Policy, size: u32, draw: u32) -> Shelf {
+    let mut pool = Pool::new("friends");
+    pool.stock(&batch(size, day(100)), size);
+    let mut after = pool.clone();
+    let taken =
+        (0..draw).map_while(|n| Some((code(n as u8, 0, CodeState::Pending).text, after.take(&policy.pool, NOON)?)));
+    let taken = taken.collect();
+    Shelf { rules: rules(policy), pool, draw: Draw { pool: after, taken } }
+}

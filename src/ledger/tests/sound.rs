@@ -1,0 +1,160 @@
+//! What must hold after every command, whatever happened: looked at from outside the decisions.
+
+use super::*;
+use crate::domain::batch::Batch;
+use crate::domain::claim::Claim;
+use crate::domain::decide::Seen;
+
+/// Watches a house: remembers what was so before, and judges what is new.
+#[derive(Default)]
+pub struct Watch {
+    holders: BTreeMap<CodeText, Person>,
+    credited: BTreeMap<Id, Completion>,
+    accounts: Vec<Model>,
+}
+
+/// An account as the sum of what happened to it, without the engine's help.
+#[derive(Clone, Debug)]
+struct Model {
+    ids: Vec<Person>,
+    end: At,
+    days: u32,
+}
+
+impl Watch {
+    pub fn look(&mut self, house: &House) {
+        let now = house.clock.now();
+        self.codes_stay_with_their_holders(house);
+        let snapshot = house.ledger.snapshot();
+        let circle_of = |person: Person| circle(&*snapshot, person).unwrap();
+        let rows: Vec<Completion> = house.all();
+        self.join_accounts(&circle_of, now);
+        for row in rows.iter().filter(|row| matches!(row.state, CompletionState::Credited { .. })) {
+            let referee = circle_of(row.referee);
+            assert!(!referee.has(row.referrer), "somebody was credited for themselves: {row:?}");
+            if self.credited.contains_key(&row.id) {
+                continue;
+            }
+            let same = |other: &&Completion| other.campaign == row.campaign && referee.has(other.referee);
+            assert!(self.credited.values().find(same).is_none(), "a referee completed twice: {row:?}");
+            self.credited.insert(row.id, row.clone());
+            self.earn(circle_of(row.referrer).members().to_vec(), row.days, now);
+        }
+        for row in &rows {
+            let Some(known) = self.credited.get(&row.id).cloned() else { continue };
+            self.take_back(row.referrer, known.days - row.days);
+            match row.state {
+                CompletionState::Credited { .. } => self.credited.insert(row.id, row.clone()),
+                _ => self.credited.remove(&row.id),
+            };
+        }
+        self.accounts_are_the_sum(house);
+        counts_are_the_rows(house);
+        transactions_complete_once(&rows);
+    }
+
+    fn codes_stay_with_their_holders(&mut self, house: &House) {
+        for code in house.all::<Code>() {
+            let holder = *self.holders.entry(code.text.clone()).or_insert(code.assigned_to);
+            assert_eq!(holder, code.assigned_to, "a code went to a second person");
+        }
+    }
+
+    fn join_accounts(&mut self, circle_of: &impl Fn(Person) -> crate::domain::person::Circle, now: At) {
+        let mut joined: Vec<Model> = Vec::new();
+        for mut model in std::mem::take(&mut self.accounts) {
+            model.ids = circle_of(model.ids[0]).members().to_vec();
+            match joined.iter_mut().find(|other| other.ids == model.ids) {
+                Some(other) => {
+                    let (long, short) = (other.end.max(model.end), other.end.min(model.end));
+                    other.end = long.plus(Span::millis((short.0 - now.0).max(0)));
+                    other.days += model.days;
+                }
+                None => joined.push(model),
+            }
+        }
+        self.accounts = joined;
+    }
+
+    fn earn(&mut self, ids: Vec<Person>, days: u32, now: At) {
+        if days == 0 {
+            return;
+        }
+        let span = Span::days(days.into());
+        match self.accounts.iter_mut().find(|model| model.ids == ids) {
+            Some(model) => {
+                model.end = model.end.max(now).plus(span);
+                model.days += days;
+            }
+            None => self.accounts.push(Model { ids, end: now.plus(span), days }),
+        }
+    }
+
+    fn take_back(&mut self, person: Person, days: u32) {
+        if let Some(model) = self.accounts.iter_mut().find(|model| model.ids.contains(&person)) {
+            model.end = model.end.minus(Span::days(days.into()));
+            model.days -= days;
+        }
+        self.accounts.retain(|model| model.days > 0);
+    }
+
+    fn accounts_are_the_sum(&self, house: &House) {
+        let accounts: Vec<Account> = house.all();
+        assert_eq!(accounts.len(), self.accounts.len());
+        for account in accounts {
+            let model = self.accounts.iter().find(|model| model.ids.contains(&account.person));
+            let model = model.expect("an account that nobody earned");
+            assert_eq!((account.days, account.end), (model.days, model.end));
+            assert!(model.ids.contains(&account.to), "days go to somebody else");
+            let of_circle = |row: &&Completion| model.ids.contains(&row.referrer);
+            let earned: u32 = self.credited.values().filter(of_circle).map(|row| row.days).sum();
+            assert_eq!(account.days, earned);
+        }
+    }
+}
+
+/// The kept counts against a count of the rows.
+fn counts_are_the_rows(house: &House) {
+    fn add<R: Row>(house: &House, counts: &mut BTreeMap<Vec<u8>, i64>) {
+        house.all::<R>().iter().filter_map(Row::count).for_each(|key| *counts.entry(key).or_default() += 1);
+    }
+    let mut counted = BTreeMap::new();
+    add::<Batch>(house, &mut counted);
+    add::<Code>(house, &mut counted);
+    add::<Claim>(house, &mut counted);
+    add::<Referrer>(house, &mut counted);
+    add::<Redemption>(house, &mut counted);
+    add::<Completion>(house, &mut counted);
+    add::<Item>(house, &mut counted);
+    add::<Seen>(house, &mut counted);
+    let kept = house.ledger.snapshot().prefix(Tab::Count, &[], usize::MAX).unwrap();
+    // When a source was last heard of stands among the counts, and counts nothing.
+    let counts = kept.into_iter().filter(|(key, _)| !key.starts_with(b"last\0"));
+    let kept: BTreeMap<Vec<u8>, i64> = counts.map(|(key, n)| (key, step::number(&n))).collect();
+    assert_eq!(kept, counted);
+    for row in house.all::<Referrer>() {
+        let own = |completion: &&Completion| {
+            completion.referrer == row.person && matches!(completion.state, CompletionState::Credited { .. })
+        };
+        let completions: Vec<Completion> = house.all();
+        let credited: Vec<&Completion> = completions.iter().filter(own).collect();
+        let days: u32 = credited.iter().map(|completion| completion.days).sum();
+        assert_eq!((row.credited as usize, row.days), (credited.len(), days), "a referrer's own figures");
+    }
+}
+
+fn transactions_complete_once(rows: &[Completion]) {
+    let mut of_transaction: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !matches!(row.state, CompletionState::Rejected { .. })) {
+        if let Some(transaction) = &row.original_transaction_id {
+            *of_transaction.entry((&row.campaign, transaction)).or_default() += 1;
+        }
+    }
+    assert!(of_transaction.values().all(|n| *n == 1), "a transaction completed twice");
+}
+
+/// The journal, replayed, gives every row as it stands.
+pub fn replays(house: &House) {
+    let report = verify::verify(&house.ledger.snapshot()).unwrap();
+    assert!(report.faults.is_empty(), "{report:?}");
+}
