@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Tls};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::{By, Command};
-use crate::entropy::Entropy;
+use crate::entropy::{Ahead, Entropy};
 use crate::http::front::App;
 use crate::http::limits::Limits;
 use crate::http::listen::{Listener, serve};
@@ -98,10 +98,11 @@ impl House {
         let admin_address = private.address();
         let mut listeners = JoinSet::new();
         let router = routes::public(&apps);
-        listeners.spawn(serve(public, router, tls, limits, entropy.clone(), listening.clone()));
+        let ids: Arc<dyn Entropy> = Arc::new(Ahead::of(entropy));
+        listeners.spawn(serve(public, router, tls, limits, ids.clone(), listening.clone()));
         let router = routes::private(&apps, config.admin.token.clone());
         let limits = Limits { body_max: admin::BODY_MAX as u64, ..Limits::default() };
-        listeners.spawn(serve(private, router, None, limits, entropy, listening));
+        listeners.spawn(serve(private, router, None, limits, ids, listening));
         Ok(House {
             public: address,
             admin: admin_address,

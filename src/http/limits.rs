@@ -207,8 +207,9 @@ pub fn dress(response: &mut Response, id: &RequestId) {
 /// Middleware around every route. The log names the route's pattern, never the path: codes can stand in it.
 pub async fn watch(State(entropy): State<Arc<dyn Entropy>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers(), &*entropy);
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    let span = tracing::info_span!("request", id = id.as_str(), method = known(request.method()), route);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let span = tracing::debug_span!("request", id = id.as_str(), method = known(request.method()), route);
     request.extensions_mut().insert(id.clone());
     async {
         let since = Instant::now();
@@ -220,7 +221,11 @@ pub async fn watch(State(entropy): State<Arc<dyn Entropy>>, mut request: Request
             }
         };
         dress(&mut response, &id);
-        tracing::debug!(status = response.status().as_u16(), ms = since.elapsed().as_millis() as u64, "answered");
+        let (status, ms) = (response.status(), since.elapsed().as_millis() as u64);
+        tracing::debug!(status = status.as_u16(), ms, "answered");
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::warn!(id = id.as_str(), route, status = status.as_u16(), ms, "answered with a fault of ours");
+        }
         response
     }
     .instrument(span)

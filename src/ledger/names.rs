@@ -6,7 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub struct Names {
-    key: [u8; 32],
+    /// Keyed once, and copied for every name.
+    mac: Hmac<Sha256>,
 }
 
 /// Digits and small letters without those that are mistaken for one another.
@@ -14,7 +15,7 @@ const ALPHABET: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyz0";
 
 impl Names {
     pub fn new(key: [u8; 32]) -> Names {
-        Names { key }
+        Names { mac: Hmac::new_from_slice(&key).expect("any key length will do") }
     }
 
     pub fn person(&self, user: &UserId) -> Person {
@@ -30,7 +31,7 @@ impl Names {
     }
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any key length will do");
+        let mut mac = self.mac.clone();
         for part in parts {
             mac.update(&(part.len() as u32).to_be_bytes());
             mac.update(part);
