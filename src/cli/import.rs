@@ -52,7 +52,7 @@ async fn offline(config: &Config, app: &crate::config::App, asked: &ImportCodes,
     let campaign = app.campaigns.iter().find(|campaign| campaign.policy.campaign == asked.campaign);
     let campaign = campaign.with_context(|| format!("no campaign {}", asked.campaign))?;
     let read = apple::codes(content)?;
-    let codes: Vec<CodeText> = read.codes.iter().filter_map(|code| CodeText::parse(code)).collect();
+    let codes: Vec<CodeText> = read.codes.into_iter().filter_map(CodeText::of).collect();
     if codes.is_empty() {
         bail!("there is no code in the list");
     }

@@ -13,8 +13,11 @@ pub struct CodeText(String);
 
 impl CodeText {
     pub fn parse(text: &str) -> Option<CodeText> {
-        let fits = (6..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        fits.then(|| CodeText(text.to_owned()))
+        fits(text).then(|| CodeText(text.to_owned()))
+    }
+    /// The same without a copy.
+    pub fn of(text: String) -> Option<CodeText> {
+        fits(&text).then_some(CodeText(text))
     }
     pub fn as_str(&self) -> &str {
         &self.0
@@ -23,6 +26,10 @@ impl CodeText {
     pub fn upper(&self) -> CodeText {
         CodeText(self.0.to_ascii_uppercase())
     }
+}
+
+fn fits(text: &str) -> bool {
+    (6..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// Codes never reach a log.

@@ -53,10 +53,11 @@ impl Ledger {
         let Some(rules) = snapshot.rules_of(&list.campaign)? else {
             return Err(Fail::Refused(Refusal::UnknownCampaign).into());
         };
-        let fresh = unknown(&*snapshot, &list.codes)?;
-        let known = (list.codes.len() - fresh.len()) as u32;
+        let total = list.codes.len();
+        let fresh = unknown(&*snapshot, list.codes)?;
+        let known = (total - fresh.len()) as u32;
         let environment = rules.policy.pool.environment;
-        let batch = batch(&list, &fresh, environment, now);
+        let batch = batch(&list.campaign, list.expires, &fresh, environment, now);
         let intake = Intake { batch: batch.id, imported: batch.asked, known };
         drop(snapshot);
         if dry || fresh.is_empty() {
@@ -73,15 +74,15 @@ impl Ledger {
     }
 }
 
-fn batch(list: &List, fresh: &[CodeText], environment: Environment, now: At) -> Batch {
-    let mut parts: Vec<&[u8]> = vec![list.campaign.as_bytes()];
+fn batch(campaign: &str, expires: Date, fresh: &[CodeText], environment: Environment, now: At) -> Batch {
+    let mut parts: Vec<&[u8]> = vec![campaign.as_bytes()];
     parts.extend(fresh.iter().map(|code| code.as_str().as_bytes()));
     Batch {
         id: Id::of("import", &parts),
-        campaign: list.campaign.clone(),
+        campaign: campaign.to_owned(),
         origin: Origin::Import,
         environment,
-        expires: list.expires,
+        expires,
         asked: fresh.len() as u32,
         requested_at: now,
         apple_id: None,
@@ -90,7 +91,7 @@ fn batch(list: &List, fresh: &[CodeText], environment: Environment, now: At) -> 
 }
 
 /// The codes of a list that are neither in any stock nor handed out, each once.
-fn unknown(store: &impl Store, codes: &[CodeText]) -> Result<Vec<CodeText>, Error> {
+fn unknown(store: &impl Store, mut codes: Vec<CodeText>) -> Result<Vec<CodeText>, Error> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     // Hashes instead of texts: a million codes are known by 16 MB.
     let mut stocked: HashSet<u64> = HashSet::new();
@@ -103,11 +104,13 @@ fn unknown(store: &impl Store, codes: &[CodeText]) -> Result<Vec<CodeText>, Erro
             }
         }
     }
-    let mut fresh = Vec::with_capacity(codes.len());
-    for code in codes {
-        if stocked.insert(hasher.hash_one(code.as_str())) && code_of(store, code)?.is_none() {
-            fresh.push(code.clone());
+    let mut failed = None;
+    codes.retain(|code| match code_of(store, code) {
+        Ok(held) => stocked.insert(hasher.hash_one(code.as_str())) && held.is_none(),
+        Err(error) => {
+            failed.get_or_insert(error);
+            false
         }
-    }
-    Ok(fresh)
+    });
+    failed.map_or(Ok(codes), Err)
 }

@@ -59,6 +59,8 @@ tables! {
     Lane = "lane-1", Derived;
     /// Time, item: the items that wait.
     Ready = "ready-1", Derived;
+    /// The items whose attempt is under way.
+    Begun = "begun-1", Derived;
     Due = "due-1", Rows;
     /// Person, table, key: whose rows are whose, and which entries of the journal are about whom.
     OfPerson = "of-person-1", Derived;

@@ -8,10 +8,9 @@ use crate::domain::batch::Batch;
 use crate::domain::code::CodeText;
 use crate::domain::decide::delivery::{Begin, Recover, Settle};
 use crate::domain::decide::{By, Command, Reply};
-use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::delivery::{Answer, Effect, Item, ItemId, Outcome};
 use crate::domain::id::{Id, Person};
 use crate::ledger::key::{Key, after_prefix, item_of};
-use crate::ledger::rows::item_key;
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 use crate::ledger::{Entry, Error, Fail, Ledger, list};
@@ -64,14 +63,8 @@ impl Courier {
     }
 
     fn begun(&self) -> Result<Vec<ItemId>, Error> {
-        let snapshot = self.ledger.snapshot();
-        let mut begun = Vec::new();
-        for (key, _) in snapshot.prefix(Tab::Lane, &[], usize::MAX)? {
-            let Some(id) = key.len().checked_sub(10).and_then(|at| item_of(&key[at..])) else { continue };
-            let item: Option<Item> = snapshot.row(&item_key(id))?;
-            begun.extend(item.filter(|item| matches!(item.state, ItemState::Begun { .. })).map(|item| item.id));
-        }
-        Ok(begun)
+        let rows = self.ledger.snapshot().prefix(Tab::Begun, &[], usize::MAX)?;
+        Ok(rows.iter().filter_map(|(key, _)| item_of(key)).collect())
     }
 
     /// Works until told to stop; calls under way are finished.
@@ -238,7 +231,7 @@ impl Courier {
             Outcome::Unsure { why } => Outcome::Again { after: None, why },
             other => other,
         })?;
-        let codes: Vec<CodeText> = codes.codes.iter().filter_map(|code| CodeText::parse(code)).collect();
+        let codes: Vec<CodeText> = codes.codes.into_iter().filter_map(CodeText::of).collect();
         Ok(Outcome::Done(Answer::Codes(codes)))
     }
 

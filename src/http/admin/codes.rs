@@ -66,7 +66,7 @@ pub async fn import(
     }
     let content = body(content, BODY_MAX).await?;
     let read = apple::codes(&content).map_err(|fault| Problem::bad_request(fault.to_string()))?;
-    let codes: Vec<CodeText> = read.codes.iter().filter_map(|code| CodeText::parse(code)).collect();
+    let codes: Vec<CodeText> = read.codes.into_iter().filter_map(CodeText::of).collect();
     if codes.is_empty() {
         return Err(Problem::bad_request("there is no code in the list"));
     }

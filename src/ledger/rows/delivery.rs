@@ -16,8 +16,12 @@ impl Row for Item {
         if self.state.is_open() {
             rows.push((Tab::Lane, Key::new().bytes(&lane_prefix(&self.effect)).item(self.id).done(), Vec::new()));
         }
-        if let ItemState::Waiting { next } = self.state {
-            rows.push((Tab::Ready, Key::new().at(next).item(self.id).done(), Vec::new()));
+        match self.state {
+            ItemState::Waiting { next } => {
+                rows.push((Tab::Ready, Key::new().at(next).item(self.id).done(), Vec::new()));
+            }
+            ItemState::Begun { .. } => rows.push((Tab::Begun, item_key(self.id), Vec::new())),
+            ItemState::Done { .. } | ItemState::Dead { .. } => {}
         }
         rows
     }
