@@ -43,7 +43,7 @@ pub struct Server {
     /// Without a slash at its end.
     pub public_url: String,
     pub tls: Tls,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies of the team's own: their connections are not limited by address.
     pub trusted_proxies: Vec<Network>,
 }
 

@@ -168,6 +168,8 @@ pub enum Answer {
 
 /// After this many attempts, about four days, an item is dead.
 const ATTEMPTS: u32 = 100;
+/// Between two looks: what was made may take a moment to be listed.
+const LOOK_AGAIN: Span = Span::seconds(5);
 /// A lost request is looked for this often before it is sent again.
 const LOOKS: u32 = 3;
 
@@ -237,7 +239,7 @@ impl Item {
             Outcome::Absent => {
                 self.looks += 1;
                 self.unsure = self.looks < LOOKS;
-                let pause = if self.unsure { Span::seconds(20) } else { Span::ZERO };
+                let pause = if self.unsure { LOOK_AGAIN } else { Span::ZERO };
                 self.state = ItemState::Waiting { next: now.plus(pause) };
                 self.last_error = Some("the answer was lost; looked for it, not there".to_owned());
             }

@@ -1,6 +1,7 @@
 //! The engine by itself, over memory.
 
 mod facts;
+mod golden;
 mod orders;
 mod properties;
 mod sound;

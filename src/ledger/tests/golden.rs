@@ -1,0 +1,112 @@
+//! The bytes of every record as version 1 wrote them. A file here stays for ever: what was written once
+//! must be read by every later version. `REFERD_WRITE_GOLDEN=1` writes files that are missing, and only those.
+
+use super::*;
+use crate::domain::at::Date;
+use crate::domain::batch::{Chunk, Packed};
+use crate::domain::code::CodeState;
+use crate::domain::completion::{Method, Reason};
+use crate::domain::decide::due::{Due, DueWhat};
+use crate::domain::decide::{Put, Seen};
+use crate::domain::delivery::{ItemId, ItemState};
+use crate::domain::id::Person;
+use crate::domain::person::{Alias, Move};
+use crate::domain::pool::{Pool, Shelf};
+use record::{decode, encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("src/ledger/tests/golden/{name}.hex"))
+}
+
+#[allow(clippy::disallowed_methods)] // a switch for whoever adds a record
+fn check<R: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, row: &R) {
+    let hex: String = encode(row).iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = file(name);
+    if std::env::var("REFERD_WRITE_GOLDEN").is_ok() && !path.exists() {
+        std::fs::write(&path, format!("{hex}\n")).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{name} has no file: {}", path.display()));
+    let kept = kept.trim();
+    assert_eq!(hex, kept, "{name} is written in another shape: that takes a new version");
+    let bytes: Vec<u8> =
+        (0..kept.len()).step_by(2).map(|at| u8::from_str_radix(&kept[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(&decode::<R>(&bytes, "golden").unwrap(), row, "{name}");
+}
+
+#[test]
+fn every_record_is_read_as_it_was_written() {
+    let (one, two, id) = (Person([1; 16]), Person([2; 16]), Id([3; 16]));
+    let text = || CodeText::parse("F4ERH8YJF7XETYLY7N").unwrap();
+    let mut code = sample::code(1, 1, CodeState::Used { at: NOON });
+    (code.text, code.label, code.claimed_by) = (text(), Some("spring".into()), Some(two));
+    let mut batch = sample::batch(200, NOON);
+    (batch.apple_id, batch.state) = (Some("b-1".into()), BatchState::Failed { at: NOON, why: "409".into() });
+    let shelf = Shelf { expires_at: NOON, batch: id, size: 200, next: 7 };
+    let mut pool = Pool::new(CAMPAIGN);
+    (pool.shelves, pool.coming, pool.pace) = (vec![shelf], Some(id), vec![(Date(20_000), 5)]);
+    let mut referrer = Referrer::new(CAMPAIGN, one, "k2m4p6r8t0".into());
+    referrer.current = Some(text());
+    let completion = Completion {
+        id,
+        campaign: CAMPAIGN.into(),
+        policy: 3,
+        referrer: one,
+        referee: two,
+        code: text(),
+        state: CompletionState::Rejected { at: NOON },
+        method: Some(Method::ClaimRevenueCat),
+        reasons: vec![Reason::SelfReferral],
+        is_test: true,
+        days: 30,
+        redemption: Some(id),
+        original_transaction_id: Some("2000000000000001".into()),
+        claimed_at: Some(NOON),
+        redeemed_at: None,
+    };
+    let item = Item {
+        id: ItemId { seq: 7, n: 1 },
+        effect: Effect::Grant { account: one, to: one, end: NOON, shorter: true },
+        state: ItemState::Waiting { next: NOON },
+        attempts: 2,
+        unsure: true,
+        looks: 1,
+        last_error: Some("timeout".into()),
+        caused_by: 7,
+        made_at: NOON,
+    };
+    let due = Due { at: NOON, what: DueWhat::Expire { batch: id, chunk: 4 } };
+    let claim = sample::claim(&code, 2, NOON, ClaimState::Completed);
+    check("rules-1", &*sample::rules(sample::policy()));
+    check("pool-1", &pool);
+    check("batch-1", &batch);
+    check("chunk-1", &Chunk { batch: id, number: 9, codes: Packed::of(&[text(), text()]) });
+    check("code-1", &code);
+    check("referrer-1", &referrer);
+    check("alias-1", &Alias { person: one, circle: one, members: vec![one, two] });
+    check("move-1", &Move { from: one, at: NOON, to: two });
+    check("claim-1", &claim);
+    check("redemption-1", &sample::redemption("2000000000000001", 2, NOON));
+    check("completion-1", &completion);
+    check("account-1", &Account { person: one, to: two, end: NOON, days: 30 });
+    let seen = Seen { source: Source::RevenueCat, event: "E1".into(), kind: "RENEWAL".into(), digest: id, seq: 7 };
+    check("seen-1", &seen);
+    check("outbox-1", &item);
+    check("due-1", &due);
+    check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());
+    let by = By::Admin { token: "admin".into(), reason: Some("asked".into()) };
+    let command = Command::Claim(MakeClaim { by: ClaimBy::Code(text()), person: two, confirm: true });
+    let puts = vec![Put::Claim(claim), Put::AccountGone(one), Put::ItemGone(item.id), Put::DueGone(due)];
+    check("journal-1", &journal::Entry { at: NOON, by, command, puts });
+}
+
+/// Every table of rows has its file.
+#[test]
+fn every_table_of_rows_has_a_golden_file() {
+    for tab in Tab::ALL.iter().filter(|tab| tab.role() == table::Role::Rows) {
+        assert!(file(tab.name()).exists(), "{}", tab.name());
+    }
+}
