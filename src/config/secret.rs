@@ -44,7 +44,7 @@ impl fmt::Display for Secret {
 }
 
 /// The fewest bytes of a secret that stands between a stranger and the appliance.
-pub(super) const STRONG: usize = 16;
+pub(super) const STRONG: usize = 8;
 
 /// Keys and certificate chains are a few kilobytes; a device that never ends is not read to its end.
 const MOST: u64 = 1 << 20;

@@ -78,7 +78,7 @@ const SECOND: &str = "\n[[apps.alma.campaigns]]\nid = \"others\"\noffer = \"REF3
 pub(super) fn loaded(toml: &str, env: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
     let folder = Folder::new();
     folder.write("hush", format!("{HUSH}\r\n"));
-    folder.write("short", "hush-hush");
+    folder.write("short", "hush");
     folder.write("empty", "\n");
     folder.write("binary", [0xff, 0xfe]);
     folder.write("public.pem", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
@@ -162,7 +162,7 @@ fn faults_of_the_two_sides() {
 fn faults_of_secrets() {
     for (line, expected) in [
         ("token = \"hush-hush-hush-hush\"", &[][..]),
-        ("token = \"hush-hush\"", &["admin.token"]),
+        ("token = \"hush\"", &["admin.token"]),
         ("token = \"\"", &["admin.token"]),
         ("token = 12345678901234567", &["admin.token"]),
         ("token = \"hush-hush-hush-hush\"\ntoken_file = \"hush\"", &["admin.token"]),
@@ -180,13 +180,13 @@ fn faults_of_secrets() {
     }
     let missing = loaded(&BASE.replace("token_file = \"hush\"", "token_file = \"gone\""), &[]);
     assert!(missing.is_err_and(|p| p[0].what.contains("gone\" is missing")));
-    check("server_key = \"hush-hush-hush-hush\"", "server_key = \"hush-hush\"", &["apps.alma.auth.server_key"]);
+    check("server_key = \"hush-hush-hush-hush\"", "server_key = \"hush\"", &["apps.alma.auth.server_key"]);
     check("key_id = \"2X9R4HXF34\"", "", &["apps.alma.app_store_connect.key_id"]);
     check("private_key = \"hush-hush-hush-hush\"", "", &["apps.alma.app_store_connect.private_key"]);
     check("api_key_file = \"hush\"", "api_key = \"x\"", &[]);
     add(
         "[apps.alma.revenuecat]",
-        "webhook_signing_secret = \"hush-hush\"",
+        "webhook_signing_secret = \"hush\"",
         &["apps.alma.revenuecat.webhook_signing_secret"],
     );
 }
