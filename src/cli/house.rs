@@ -8,7 +8,7 @@ use crate::entropy::{Ahead, Entropy};
 use crate::http::front::App;
 use crate::http::limits::Limits;
 use crate::http::listen::{Listener, serve};
-use crate::http::metrics::Meter;
+use crate::http::meter::Meter;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
 use crate::motor::{Bells, Courier, Outside, Timers, keep_keys, look};

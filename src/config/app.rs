@@ -1,6 +1,6 @@
 //! One app: who it is, how its calls prove themselves, and the keys to Apple and RevenueCat.
 
-use super::section::{Section, child, note};
+use super::section::{Section, child, is_name, note};
 use super::{Algorithm, App, AppStoreConnect, Auth, Fault, Jwt, JwtKey, RevenueCat, campaign, reserved, secret, url};
 use std::collections::BTreeMap;
 
@@ -25,12 +25,6 @@ pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
         apps.push(app);
     }
     apps
-}
-
-/// Names of apps and campaigns stand in file names, addresses and commands.
-pub(super) fn is_name(text: &str) -> bool {
-    let part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(part)
 }
 
 /// None only where a problem was noted, as below.

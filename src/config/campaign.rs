@@ -1,7 +1,7 @@
 //! The campaigns of an app: the rules that decisions use, and what else is told about them.
 
-use super::section::{Section, note};
-use super::{Campaign, Fault, app, reserved, schedule};
+use super::section::{Section, is_name, note};
+use super::{Campaign, Fault, reserved, schedule};
 use crate::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
 
 const SHARE_TEXT: &str = "Use code {code}: {redeem_url}";
@@ -34,7 +34,7 @@ fn told_apart(a: &Policy, b: &Policy) -> bool {
 
 fn campaign(mut s: Section<'_>) -> Campaign {
     s.need("id", "a short name of your own, as \"friends\"");
-    let id = s.parsed("id", |text| match app::is_name(text) {
+    let id = s.parsed("id", |text| match is_name(text) {
         true => Ok(text.to_owned()),
         false => Err(("is no name", "use 1 to 32 of a-z, 0-9, _ and -")),
     });

@@ -224,6 +224,12 @@ fn in_words(value: &Value) -> &'static str {
     }
 }
 
+/// Names of apps and campaigns stand in file names, addresses and commands.
+pub(super) fn is_name(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     pub verifier: Option<Arc<Verifier>>,
     pub clock: Arc<dyn Clock>,
-    pub meter: Arc<super::metrics::Meter>,
+    pub meter: Arc<super::meter::Meter>,
 }
 
 impl App {

@@ -1,4 +1,4 @@
-//! Figures for Prometheus: what the ledger counts, and what only this process knows.
+//! Figures for Prometheus: what the ledger counts, and what the meter does.
 
 use super::front::App;
 use crate::domain::at::At;
@@ -10,37 +10,8 @@ use crate::ledger::rows::item_key;
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 use crate::ledger::{Error, list};
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-
-/// What this process counts beside the ledger.
-#[derive(Default)]
-pub struct Meter {
-    webhooks: Mutex<BTreeMap<(Source, String, &'static str), u64>>,
-    last_seen: Mutex<BTreeMap<Source, At>>,
-}
-
-/// Event types are counted by name as long as there are no more than this; a source may invent some.
-const KINDS: usize = 200;
-
-impl Meter {
-    pub fn webhook(&self, source: Source, kind: &str, result: &'static str, at: Option<At>) {
-        let mut webhooks = self.webhooks.lock().expect("no panic holds this lock");
-        let known = webhooks.contains_key(&(source, kind.to_owned(), result));
-        let kind = if known || webhooks.len() < KINDS { kind } else { "other" };
-        *webhooks.entry((source, kind.to_owned(), result)).or_default() += 1;
-        if let Some(at) = at {
-            self.last_seen.lock().expect("no panic holds this lock").insert(source, at);
-        }
-    }
-
-    /// When a source was last heard of, repeats included.
-    pub fn last_seen(&self, source: Source) -> Option<At> {
-        self.last_seen.lock().expect("no panic holds this lock").get(&source).copied()
-    }
-}
 
 /// When a source was last heard of, also before this process began.
 pub fn last_heard(app: &App, source: Source) -> Result<Option<At>, Error> {
@@ -159,7 +130,7 @@ fn sources(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
     }
     out.head("referd_webhooks_total", "counter", "Deliveries of webhooks since the start, by what became of them.");
     for app in apps {
-        let webhooks = app.meter.webhooks.lock().expect("no panic holds this lock").clone();
+        let webhooks = app.meter.webhooks();
         for ((source, kind, result), count) in webhooks {
             let labels =
                 [("app", app.config.name.as_str()), ("source", source.word()), ("kind", &kind), ("result", result)];

@@ -1,6 +1,6 @@
 //! A person with all their ids, and all that is known of them as a referee.
 
-use super::share::seat;
+use super::referrer::seat;
 use crate::domain::attribution::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;

@@ -4,6 +4,7 @@ mod case;
 mod claim;
 mod delivery;
 mod due;
+mod referrer;
 mod report;
 mod share;
 mod stock;

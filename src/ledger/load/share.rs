@@ -2,6 +2,7 @@
 
 use super::Load;
 use super::case::circle;
+use super::referrer::seat;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
 use crate::domain::code::CodeText;
@@ -13,7 +14,7 @@ use crate::domain::pool::Pool;
 use crate::domain::referrer::Referrer;
 use crate::ledger::Error;
 use crate::ledger::key::Key;
-use crate::ledger::rows::{chunk_key, code_key, referrer_key};
+use crate::ledger::rows::{chunk_key, code_key};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 use std::sync::Arc;
@@ -91,18 +92,4 @@ fn draw<S: Store>(store: &S, pool: &Pool, rules: &PoolRules, count: u32, now: At
     }
     draw.pool.count_draw(now, draw.taken.len() as u32);
     Ok(draw)
-}
-
-/// A person's slug in a campaign, and their record if they have one. A slug that is somebody else's
-/// already is lengthened by a turn of the same hash.
-pub fn seat<S: Store>(store: &S, campaign: &str, person: Person) -> Result<(String, Option<Referrer>), Error> {
-    let mut slug = store.names().slug(campaign, person);
-    loop {
-        match store.row::<Referrer>(&referrer_key(&slug))? {
-            Some(row) if row.person != person || row.campaign != campaign => {
-                slug.push_str(&store.names().slug(&slug, person)[..2]);
-            }
-            found => return Ok((slug, found)),
-        }
-    }
 }
