@@ -161,25 +161,11 @@ pub fn reserve(rules: &PoolRules, now: At) -> At {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::policy::{Accept, AttributionRules, Environment, Kind, RewardRules};
+    use crate::domain::sample;
 
     fn policy(low_water: u32) -> Policy {
-        Policy {
-            campaign: "friends".into(),
-            kind: Kind::Referral,
-            offer: "REF30".into(),
-            offer_code_id: "offer-1".into(),
-            product_ids: vec![],
-            pool: PoolRules {
-                environment: Environment::Production,
-                low_water,
-                batch_size: 10,
-                expires_in_days: 180,
-                reserve_days: 14,
-            },
-            attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30 },
-            reward: RewardRules { days: 30, test_rewards: false },
-        }
+        let policy = sample::policy();
+        Policy { pool: PoolRules { low_water, ..policy.pool }, ..policy }
     }
 
     fn stocked(batches: &[(u32, i32)]) -> Pool {
