@@ -5,7 +5,7 @@
 use clap::Parser;
 use referd::cli::args::{Cli, Import, Verb};
 use referd::cli::serve::End;
-use referd::cli::{check, demo, explain, import, log, serve, verify};
+use referd::cli::{check, demo, doctor, explain, import, log, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use std::path::Path;
@@ -61,6 +61,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             let held = runtime()?.block_on(demo::run(asked))?;
             Ok(if held { DONE } else { FAILED })
         }
+        Verb::Doctor => with(load(), |config| {
+            log::start(Some(filter.unwrap_or("error")));
+            let good = runtime()?.block_on(doctor::run(&config, cli.json))?;
+            Ok(if good { DONE } else { FAILED })
+        }),
         Verb::Explain(asked) => with(load(), |config| {
             log::start(Some(filter.unwrap_or("error")));
             let found = runtime()?.block_on(explain::run(&config, asked, cli.json))?;

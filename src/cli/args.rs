@@ -27,6 +27,8 @@ pub enum Verb {
     Init,
     /// Validates the configuration without starting: every problem at once.
     Check,
+    /// Asks the outside, through the running appliance, whether what is configured works.
+    Doctor,
     /// Every journal entry about a code, a user or a transaction, in order.
     Explain(Explain),
     /// Takes in lists made elsewhere.

@@ -3,7 +3,7 @@
 use super::args::Explain;
 use super::{admin, offline, show};
 use crate::config::Config;
-use crate::ledger::{journal, list};
+use crate::ledger::{journal, people};
 use crate::wire::text::path_segment;
 use crate::wire::view::View;
 use anyhow::{Context, Result, bail};
@@ -24,7 +24,7 @@ pub async fn run(config: &Config, asked: &Explain, json: bool) -> Result<bool> {
         None => {
             let ledger = offline::open(config, app)?;
             let store = ledger.snapshot();
-            let name = |person| match list::user_of(&*store, person) {
+            let name = |person| match people::user_of(&*store, person) {
                 Ok(Some(user)) => user.as_str().to_owned(),
                 Ok(None) | Err(_) => format!("person {person}"),
             };

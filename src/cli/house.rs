@@ -11,10 +11,12 @@ use crate::http::listen::{Listener, serve};
 use crate::http::meter::Meter;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
-use crate::motor::{Bells, Courier, Outside, Timers, keep_keys, look};
+use crate::motor::{Apple, Bells, Courier, Outside, Timers, catch_up, keep_keys, look};
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
+use crate::outside::app_store_server::{self, AppStoreServer};
 use crate::outside::client::Client;
 use crate::outside::revenuecat::RevenueCat;
+use crate::wire::jws;
 use crate::wire::private_key::PrivateKey;
 use crate::wire::user_token::{KeySource, SignedBy, Verifier};
 use anyhow::{Context, Result};
@@ -65,6 +67,9 @@ impl House {
                 (&app.verifier, one.auth.jwt.as_ref().map(|jwt| &jwt.key))
             {
                 workers.spawn(keep_keys(verifier.clone(), client.clone(), url.clone(), working.clone()));
+            }
+            if one.app_store_server.is_some() {
+                catch_up(&app.ledger).await;
             }
             if motor == Motor::Running {
                 workers.spawn(courier.clone().run(working.clone()));
@@ -182,7 +187,8 @@ async fn open_app(
         let adopt = Command::Adopt(Adopt { policy: campaign.policy.clone() });
         ledger.submit(Entry::new(adopt, By::House)).await?;
     }
-    let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock)?, clock.clone());
+    let apple = Arc::new(signed_by_apple(app)?);
+    let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock, &apple, &ledger)?, clock.clone());
     let interrupted = courier.recover().await?;
     if interrupted > 0 {
         tracing::warn!(app = app.name, interrupted, "deliveries were cut off by the last end of the process");
@@ -193,13 +199,31 @@ async fn open_app(
         config: app.clone(),
         ledger,
         verifier,
+        apple,
         clock: clock.clone(),
         meter: Arc::new(Meter::default()),
     };
     Ok((Arc::new(front), courier))
 }
 
-fn outside(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Outside> {
+/// Trusts Apple's root, or the one that a test or demo puts in its place.
+fn signed_by_apple(app: &config::App) -> Result<jws::Verifier> {
+    let root = app.app_store_server.as_ref().and_then(|given| given.root_certificate.as_ref());
+    let Some(root) = root else { return Ok(jws::Verifier::apple()) };
+    tracing::warn!(
+        app = app.name,
+        "NOT APPLE'S ROOT: whoever holds the key of root_certificate_file can make purchases up"
+    );
+    jws::Verifier::trusting(root).context("app_store_server.root_certificate_file cannot be used")
+}
+
+fn outside(
+    app: &config::App,
+    client: &Client,
+    clock: &Arc<dyn Clock>,
+    verifier: &Arc<jws::Verifier>,
+    ledger: &Arc<Ledger>,
+) -> Result<Outside> {
     let app_store_connect = match &app.app_store_connect {
         Some(given) => {
             let key = PrivateKey::parse(given.private_key.expose().as_bytes())
@@ -214,10 +238,33 @@ fn outside(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result
         }
         None => None,
     };
+    let apple = match &app.app_store_server {
+        Some(given) => {
+            let key = PrivateKey::parse(given.private_key.expose().as_bytes())
+                .context("app_store_server.private_key cannot be used")?;
+            let account = app_store_server::Account {
+                production_url: given.production_url.clone(),
+                sandbox_url: given.sandbox_url.clone(),
+                key,
+                key_id: given.key_id.clone(),
+                issuer: given.issuer_id.clone(),
+                bundle_id: app.bundle_id.clone(),
+            };
+            Some(Apple {
+                server: AppStoreServer::new(client.clone(), account, clock.clone()),
+                verifier: verifier.clone(),
+                bundle_id: app.bundle_id.clone(),
+                apple_id: app.apple_id,
+                ledger: ledger.clone(),
+                clock: clock.clone(),
+            })
+        }
+        None => None,
+    };
     let known = app.revenuecat.as_ref();
     let revenuecat = known.map(|given| RevenueCat::new(client.clone(), &given.base_url, given.api_key.expose()));
     let entitlement = known.map_or_else(String::new, |given| given.entitlement.clone());
-    Ok(Outside { app_store_connect, revenuecat, entitlement })
+    Ok(Outside { app_store_connect, revenuecat, apple, entitlement })
 }
 
 fn verifier(jwt: &config::Jwt) -> Result<Verifier> {
@@ -249,6 +296,10 @@ async fn ring(apps: &[Arc<App>]) -> Result<Bells> {
             look(&app.ledger, id.clone()).await;
             bells.refill(&campaign.refill_schedule, app.ledger.clone(), id).await?;
         }
+        if app.config.app_store_server.is_some() {
+            bells.catch_up(app.ledger.clone()).await?;
+        }
+        bells.listen(&app.config.name, app.ledger.clone(), app.clock.clone()).await?;
     }
     bells.start().await?;
     Ok(bells)

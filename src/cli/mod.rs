@@ -4,6 +4,7 @@ pub mod admin;
 pub mod args;
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod house;
 pub mod import;

@@ -1,7 +1,10 @@
 //! One app: who it is, how its calls prove themselves, and the keys to Apple and RevenueCat.
 
 use super::section::{Section, child, is_name, note};
-use super::{Algorithm, App, AppStoreConnect, Auth, Fault, Jwt, JwtKey, RevenueCat, campaign, reserved, secret, url};
+use super::{
+    Algorithm, App, AppStoreConnect, AppStoreServer, Auth, Fault, Jwt, JwtKey, Notifications, RevenueCat, campaign,
+    reserved, secret, url,
+};
 use std::collections::BTreeMap;
 
 pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
@@ -40,10 +43,13 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
     let time_zone = s.parsed_or("time_zone", "UTC", time_zone);
     let auth = auth(s.table_or_empty("auth"));
     let (has_connect, has_revenuecat) = (s.has("app_store_connect"), s.has("revenuecat"));
+    let asks_apple = s.has("app_store_server");
     let app_store_connect = s.table("app_store_connect").and_then(app_store_connect);
+    let app_store_server = s.table("app_store_server").and_then(app_store_server);
     let revenuecat = s.table("revenuecat").and_then(revenuecat);
+    let notifications = notifications(s.table_or_empty("notifications"));
     reserved::app(&mut s);
-    let campaigns = campaign::campaigns(&mut s);
+    let campaigns = campaign::campaigns(&mut s, asks_apple);
     let default_campaign = s.needed_text("default_campaign", "the id of one of the campaigns");
 
     let known = |c: &super::Campaign| c.policy.campaign == default_campaign || c.policy.campaign.is_empty();
@@ -68,7 +74,9 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         time_zone: time_zone?,
         auth: auth?,
         app_store_connect,
+        app_store_server,
         revenuecat,
+        notifications,
         campaigns,
     })
 }
@@ -161,6 +169,51 @@ fn app_store_connect(mut s: Section<'_>) -> Option<AppStoreConnect> {
     let private_key = s.needed_secret("private_key", 0);
     let base_url = s.parsed_or("base_url", "https://api.appstoreconnect.apple.com", url::base)?;
     Some(AppStoreConnect { issuer_id, key_id, private_key, base_url })
+}
+
+fn app_store_server(mut s: Section<'_>) -> Option<AppStoreServer> {
+    let issuer_id = s.needed_text("issuer_id", "the issuer's id in App Store Connect, above the In-App Purchase keys");
+    let key_id = s.needed_text("key_id", "the ten characters of the In-App Purchase key's name in App Store Connect");
+    let private_key = s.needed_secret("private_key", 0);
+    let production_url = s.parsed_or("production_url", "https://api.storekit.apple.com", url::base);
+    let sandbox_url = s.parsed_or("sandbox_url", "https://api.storekit-sandbox.apple.com", url::base);
+    let root_certificate = root_certificate(&mut s);
+    Some(AppStoreServer {
+        issuer_id,
+        key_id,
+        private_key,
+        production_url: production_url?,
+        sandbox_url: sandbox_url?,
+        root_certificate,
+    })
+}
+
+fn root_certificate(s: &mut Section<'_>) -> Option<Vec<u8>> {
+    let path = s.path("root_certificate_file")?;
+    let bytes = s.bytes("root_certificate_file", &path)?;
+    if !is_certificate(&bytes) {
+        let what = format!("the file {path:?} is no certificate");
+        s.wrong("root_certificate_file", what, "put the root's certificate there, PEM or DER");
+        return None;
+    }
+    Some(bytes)
+}
+
+/// PEM (RFC 7468, 5), or DER: one SEQUENCE as long as the file (RFC 5280, 4.1). What it certifies is
+/// for its user to find out.
+fn is_certificate(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x81, length, rest @ ..] => rest.len() == usize::from(*length),
+        [0x30, 0x82, high, low, rest @ ..] => rest.len() == usize::from(u16::from_be_bytes([*high, *low])),
+        _ => std::str::from_utf8(bytes).is_ok_and(|text| text.contains("-----BEGIN CERTIFICATE-----")),
+    }
+}
+
+/// Apple tries for six and a half days (Apple, Responding to App Store Server Notifications).
+fn notifications(mut s: Section<'_>) -> Notifications {
+    let max_age_days = s.count("max_age_days", 0..=3650, 8);
+    reserved::notifications(&mut s);
+    Notifications { max_age_days }
 }
 
 fn revenuecat(mut s: Section<'_>) -> Option<RevenueCat> {

@@ -6,11 +6,11 @@ use crate::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy,
 
 const SHARE_TEXT: &str = "Use code {code}: {redeem_url}";
 
-pub(super) fn campaigns(s: &mut Section<'_>) -> Vec<Campaign> {
+pub(super) fn campaigns(s: &mut Section<'_>, asks_apple: bool) -> Vec<Campaign> {
     let mut campaigns: Vec<Campaign> = Vec::new();
     for section in s.list("campaigns") {
         let (context, id, product_ids) = (section.context, section.key("id"), section.key("product_ids"));
-        let campaign = campaign(section);
+        let campaign = campaign(section, asks_apple);
         let new = &campaign.policy;
         for old in campaigns.iter().map(|c| &c.policy) {
             if !new.campaign.is_empty() && old.campaign == new.campaign {
@@ -32,7 +32,7 @@ fn told_apart(a: &Policy, b: &Policy) -> bool {
     !a.is_empty() && !b.is_empty() && !a.iter().any(|product| b.contains(product))
 }
 
-fn campaign(mut s: Section<'_>) -> Campaign {
+fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
     s.need("id", "a short name of your own, as \"friends\"");
     let id = s.parsed("id", |text| match is_name(text) {
         true => Ok(text.to_owned()),
@@ -48,7 +48,7 @@ fn campaign(mut s: Section<'_>) -> Campaign {
     let product_ids = s.texts("product_ids");
     let share_text = s.parsed_or("share_text", SHARE_TEXT, share_text).unwrap_or_default();
     let (pool, refill_schedule) = pool(s.table_or_empty("pool"));
-    let attribution = attribution(s.table_or_empty("attribution"));
+    let attribution = attribution(s.table_or_empty("attribution"), asks_apple);
     let reward = reward(s.table_or_empty("reward"));
     reserved::campaign(&mut s);
     let policy =
@@ -80,10 +80,10 @@ fn pool(mut s: Section<'_>) -> (PoolRules, String) {
     (PoolRules { environment, low_water, batch_size, expires_in_days, reserve_days }, schedule)
 }
 
-fn attribution(mut s: Section<'_>) -> AttributionRules {
+fn attribution(mut s: Section<'_>, asks_apple: bool) -> AttributionRules {
     let accept = s.choice("accept", &[("evidence", Accept::Evidence), ("confirm", Accept::Confirm)]);
     let claim_window_days = s.count("claim_window_days", 1..=365, 30);
-    AttributionRules { accept: accept.unwrap_or(Accept::Evidence), claim_window_days }
+    AttributionRules { accept: accept.unwrap_or(Accept::Evidence), claim_window_days, asks_apple }
 }
 
 /// A campaign of no days counts completions and grants nothing.

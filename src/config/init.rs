@@ -167,4 +167,24 @@ mod tests {
         assert!(defaulted >= 18, "{defaulted} keys have defaults");
         assert_eq!(read(&bare), Ok(example));
     }
+
+    #[test]
+    fn the_server_of_the_example_needs_only_its_key() {
+        let folder = Folder::new();
+        let made = FRESH.iter().chain(STILL_NEEDED.iter().map(|(path, _)| path));
+        made.for_each(|path| folder.write(path, "-----BEGIN SOMETHING-----"));
+        let (head, key) = ("# [apps.alma.app_store_server]", "secrets/SubscriptionKey_7QT4W2N9LD.p8");
+        folder.write(key, "-----BEGIN SOMETHING-----");
+        let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
+        let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+        let server = |kept: &dyn Fn(&str) -> bool| {
+            let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
+            let text = EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n"));
+            let config = understand(text.parse().expect("TOML"), &folder.0, Vec::new()).expect("it is good");
+            config.apps[0].app_store_server.clone().expect("it is given")
+        };
+        let shown = server(&|_| true);
+        assert_eq!((shown.key_id.as_str(), shown.root_certificate.is_none()), ("7QT4W2N9LD", true));
+        assert_eq!(server(&|line| !line.contains("_url")), shown, "another value than the default is shown");
+    }
 }

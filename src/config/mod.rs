@@ -22,6 +22,7 @@ pub use file::locate;
 pub use network::Network;
 pub use secret::Secret;
 
+use crate::domain::at::Span;
 use crate::domain::policy::Policy;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -82,7 +83,9 @@ pub struct App {
     pub time_zone: String,
     pub auth: Auth,
     pub app_store_connect: Option<AppStoreConnect>,
+    pub app_store_server: Option<AppStoreServer>,
     pub revenuecat: Option<RevenueCat>,
+    pub notifications: Notifications,
     pub campaigns: Vec<Campaign>,
 }
 
@@ -129,6 +132,20 @@ pub struct AppStoreConnect {
     pub base_url: String,
 }
 
+/// The In-App Purchase key, and where it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppStoreServer {
+    /// Every such key has one (Apple, Generating JSON Web Tokens for API requests).
+    pub issuer_id: String,
+    pub key_id: String,
+    /// In any of the forms of `AppStoreConnect::private_key`.
+    pub private_key: Secret,
+    pub production_url: String,
+    pub sandbox_url: String,
+    /// Trusted instead of Apple Root CA - G3: PEM or DER, not looked into.
+    pub root_certificate: Option<Vec<u8>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevenueCat {
     /// The whole header value.
@@ -138,6 +155,19 @@ pub struct RevenueCat {
     pub api_key: Secret,
     pub base_url: String,
     pub entitlement: String,
+}
+
+/// How Apple's notifications are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notifications {
+    /// A live one that was signed longer ago is refused; 0: any age.
+    pub max_age_days: u32,
+}
+
+impl Notifications {
+    pub fn max_age(&self) -> Option<Span> {
+        (self.max_age_days > 0).then_some(Span::days(self.max_age_days.into()))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

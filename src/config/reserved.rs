@@ -17,29 +17,11 @@ pub(super) fn backup(mut s: Section<'_>) {
 }
 
 pub(super) fn app(s: &mut Section<'_>) {
-    if let Some(mut server) = s.table("app_store_server") {
-        for key in ["issuer_id", "key_id", "root_certificate_file"] {
-            server.text(key);
-        }
-        server.unread_secret("private_key");
-        server.parsed("production_url", url::base);
-        server.parsed("sandbox_url", url::base);
-    }
     if let Some(mut check) = s.table("device_check") {
         check.text("team_id");
         check.text("key_id");
         check.unread_secret("private_key");
         check.parsed("base_url", url::base);
-    }
-    if let Some(mut notifications) = s.table("notifications") {
-        notifications.number("max_age_days", 0..=3650);
-        notifications.texts("forward_to");
-        notifications.flag("allow_private_forwards", false);
-        for mut hook in notifications.list("webhooks") {
-            hook.text("url");
-            hook.unread_secret("secret");
-            hook.texts("events");
-        }
     }
     if let Some(mut refunds) = s.table("refunds") {
         refunds.flag("answer", false);
@@ -58,6 +40,16 @@ pub(super) fn app(s: &mut Section<'_>) {
         offer.texts("eligible");
         offer.number("lapsed_days_min", 0..=3650);
         offer.number("per_user", 0..=1_000_000);
+    }
+}
+
+pub(super) fn notifications(s: &mut Section<'_>) {
+    s.texts("forward_to");
+    s.flag("allow_private_forwards", false);
+    for mut hook in s.list("webhooks") {
+        hook.text("url");
+        hook.unread_secret("secret");
+        hook.texts("events");
     }
 }
 

@@ -113,14 +113,23 @@ impl Section<'_> {
 
     /// The text of a file that must be there, readable and not empty; its last line break left out.
     pub fn content(&self, key: &str, path: &Path) -> Option<String> {
+        let (what, remedy) = match String::from_utf8(self.bytes(key, path)?) {
+            Ok(text) if !trimmed(&text).trim().is_empty() => return Some(trimmed(&text).to_owned()),
+            Ok(_) => ("is empty", "put the content there"),
+            Err(_) => ("is not text", "write it as text: PEM, base64 or hexadecimal"),
+        };
+        self.wrong(key, format!("the file {path:?} {what}"), remedy);
+        None
+    }
+
+    /// The bytes of a file that must be there and readable.
+    pub fn bytes(&self, key: &str, path: &Path) -> Option<Vec<u8>> {
         let read = std::fs::File::open(path).and_then(|file| {
             let mut bytes = Vec::new();
             file.take(MOST).read_to_end(&mut bytes).map(|_| bytes)
         });
-        let (what, remedy) = match read.map(String::from_utf8) {
-            Ok(Ok(text)) if !trimmed(&text).trim().is_empty() => return Some(trimmed(&text).to_owned()),
-            Ok(Ok(_)) => ("is empty".to_owned(), "put the content there"),
-            Ok(Err(_)) => ("is not text".to_owned(), "write it as text: PEM, base64 or hexadecimal"),
+        let (what, remedy) = match read {
+            Ok(bytes) => return Some(bytes),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => ("is missing".to_owned(), "put the file there"),
             Err(e) => (format!("cannot be read ({})", e.kind()), "give it to the user that referd runs as"),
         };

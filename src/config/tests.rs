@@ -82,6 +82,12 @@ pub(super) fn loaded(toml: &str, env: &[(&str, &str)]) -> Result<Config, Vec<Pro
     folder.write("empty", "\n");
     folder.write("binary", [0xff, 0xfe]);
     folder.write("public.pem", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+    folder.write("root.pem", "a root\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let der = [&[0x30, 0x82, 0x01, 0x2c][..], &[0; 300]].concat();
+    folder.write("root.der", &der);
+    folder.write("cut.der", &der[..303]);
+    folder.write("long.der", [&der[..], b"\n"].concat());
+    folder.write("small.der", [&[0x30, 0x81, 0x80][..], &[0; 128]].concat());
     folder.write("config.toml", toml);
     let credentials = ("CREDENTIALS_DIRECTORY", folder.0.to_str().expect("a plain name"));
     let env = env.iter().map(|(k, v)| if *v == "FOLDER" { credentials } else { (*k, *v) });
@@ -119,12 +125,14 @@ fn the_base_is_understood() {
     assert!(config.admin.token.matches(HUSH.as_bytes()));
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.base_path.as_str(), app.time_zone.as_str()), ("alma", "", "UTC"));
+    assert_eq!((&app.app_store_server, app.notifications.max_age_days), (&None, 8));
     assert_eq!(app.auth, Auth { server_key: Some(Secret::new(HUSH)), jwt: None });
     let Campaign { policy, refill_schedule, .. } = &app.campaigns[0];
     assert_eq!((policy.kind, policy.pool.environment), (Kind::Referral, Environment::Production));
     assert_eq!((policy.pool.low_water, policy.pool.batch_size, policy.reward.days), (500, 1000, 30));
     assert_eq!((policy.pool.expires_in_days, policy.pool.reserve_days), (180, 14));
     assert_eq!((policy.attribution.accept, policy.attribution.claim_window_days), (Accept::Evidence, 30));
+    assert!(!policy.attribution.asks_apple);
     assert_eq!(refill_schedule, "0 15 * * * *");
 }
 
@@ -235,6 +243,95 @@ fn faults_of_an_app() {
     let until = |from: &str, to: &str| &BASE[BASE.find(from).expect(from)..BASE.find(to).expect(to)];
     check(until("[apps.alma.revenuecat]", "[[apps"), "", &["apps.alma.revenuecat"]);
     check(until("[apps.alma.auth]", "[apps.alma.app_"), "", &["apps.alma.auth.server_key"]);
+}
+
+const SERVER: &str = "[apps.alma.app_store_server]
+issuer_id = \"57246542\"
+key_id = \"7QT4W2N9LD\"
+private_key_file = \"hush\"
+";
+
+#[test]
+fn apple_can_be_asked_where_its_key_is_given() {
+    let lines = "root_certificate_file = \"root.der\"\n[apps.alma.notifications]\nmax_age_days = 0";
+    let config = loaded(&format!("{BASE}{SERVER}{lines}"), &[]).expect("a good file");
+    let app = &config.apps[0];
+    let expected = AppStoreServer {
+        issuer_id: "57246542".to_owned(),
+        key_id: "7QT4W2N9LD".to_owned(),
+        private_key: Secret::new(HUSH),
+        production_url: "https://api.storekit.apple.com".to_owned(),
+        sandbox_url: "https://api.storekit-sandbox.apple.com".to_owned(),
+        root_certificate: Some([&[0x30, 0x82, 0x01, 0x2c][..], &[0; 300]].concat()),
+    };
+    assert_eq!((app.app_store_server.as_ref(), app.notifications.max_age_days), (Some(&expected), 0));
+    assert!(app.campaigns[0].policy.attribution.asks_apple);
+    assert!(!format!("{config:?}").contains("hush-"));
+}
+
+#[test]
+fn faults_of_apples_server() {
+    let server = "apps.alma.app_store_server";
+    for (from, to, fault) in [
+        ("issuer_id = \"57246542\"\n", "", Some("issuer_id")),
+        ("issuer_id = \"57246542\"", "issuer_id = \"\"", Some("issuer_id")),
+        ("key_id = \"7QT4W2N9LD\"\n", "", Some("key_id")),
+        ("key_id = \"7QT4W2N9LD\"", "key_id = 7", Some("key_id")),
+        ("private_key_file = \"hush\"\n", "", Some("private_key")),
+        ("\"hush\"", "\"gone\"", Some("private_key_file")),
+        ("\"hush\"", "\"empty\"", Some("private_key_file")),
+        ("\"hush\"", "\"hush\"\nprivate_key = \"hush-hush\"", Some("private_key")),
+        ("private_key_file = \"hush\"", "private_key = \"hush-hush\"", None),
+        ("key_id", "base_url = \"https://x\"\nkey_id", Some("base_url")),
+    ] {
+        assert!(SERVER.contains(from), "{from}");
+        let expected: Vec<String> = fault.iter().map(|key| format!("{server}.{key}")).collect();
+        assert_eq!(keys(loaded(&format!("{BASE}{}", SERVER.replacen(from, to, 1)), &[])), expected, "{from} -> {to}");
+    }
+    for (line, good) in [
+        ("production_url = \"http://127.0.0.1:1/\"", true),
+        ("production_url = \"http://storekit.example.com\"", false),
+        ("production_url = \"\"", false),
+        ("sandbox_url = \"http://localhost:1\"", true),
+        ("sandbox_url = \"http://10.0.0.1\"", false),
+        ("root_certificate_file = \"root.pem\"", true),
+        ("root_certificate_file = \"root.der\"", true),
+        ("root_certificate_file = \"small.der\"", true),
+        ("root_certificate_file = \"cut.der\"", false),
+        ("root_certificate_file = \"long.der\"", false),
+        ("root_certificate_file = \"public.pem\"", false),
+        ("root_certificate_file = \"hush\"", false),
+        ("root_certificate_file = \"binary\"", false),
+        ("root_certificate_file = \"empty\"", false),
+        ("root_certificate_file = \"gone\"", false),
+        ("root_certificate_file = \".\"", false),
+        ("root_certificate_file = \"\"", false),
+        ("root_certificate_file = \"-----BEGIN CERTIFICATE-----\"", false),
+        ("root_certificate_file = \"credential:root.pem\"", false),
+        ("root_certificate = \"AAAA\"", false),
+    ] {
+        let key = line.split(' ').next().unwrap_or_default();
+        let expected = if good { vec![] } else { vec![format!("{server}.{key}")] };
+        assert_eq!(keys(loaded(&format!("{BASE}{SERVER}{line}"), &[])), expected, "{line}");
+    }
+    let none = ["issuer_id", "key_id", "private_key"].map(|key| format!("{server}.{key}"));
+    assert_eq!(keys(loaded(&format!("{BASE}[{server}]"), &[])), none);
+    let lines = format!("{BASE}[{server}]\nprivate_key_file = \"gone\"\nproduction_url = \"x\"\nsandbox_url = 1\n");
+    let all = ["issuer_id", "key_id", "private_key_file", "production_url", "sandbox_url", "root_certificate_file"];
+    let outcome = keys(loaded(&format!("{lines}root_certificate_file = \"hush\""), &[]));
+    assert_eq!(outcome, all.map(|key| format!("{server}.{key}")));
+}
+
+#[test]
+fn ages_of_notifications() {
+    for (age, expected) in [("0", Ok(0)), ("1", Ok(1)), ("3650", Ok(3650)), ("3651", Err(())), ("-1", Err(()))] {
+        let outcome = loaded(&format!("{BASE}[apps.alma.notifications]\nmax_age_days = {age}"), &[]);
+        let seen = outcome.as_ref().map(|config| config.apps[0].notifications.max_age_days).map_err(drop);
+        assert_eq!(seen, expected, "{age}");
+        if seen.is_err() {
+            assert_eq!(keys(outcome), ["apps.alma.notifications.max_age_days"], "{age}");
+        }
+    }
 }
 
 #[test]

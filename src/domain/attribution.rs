@@ -1,7 +1,7 @@
 //! Where claims and redemptions meet. Whatever happened last, the same function looks at all that is
 //! known of the referee, so the order of events cannot matter.
 
-use super::at::At;
+use super::at::{At, Span};
 use super::claim::{Claim, ClaimState};
 use super::code::{Code, CodeState};
 use super::completion::{Completion, CompletionState, Method, Reason};
@@ -11,6 +11,7 @@ use super::person::Circle;
 use super::policy::{Rules, campaign_of};
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Referrer;
+use super::refund::Refund;
 use super::reward::Account;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,11 +21,17 @@ use std::sync::Arc;
 pub struct Case {
     pub rules: Vec<Arc<Rules>>,
     pub circle: Circle,
+    /// Others who were seen with an Apple Account of theirs.
+    pub kin: BTreeSet<Person>,
+    /// Those of their ids that Apple can be told, as an `appAccountToken`.
+    pub tokens: BTreeSet<Person>,
     pub claims: Vec<Filed>,
     pub redemptions: Vec<Redemption>,
     /// Campaign and original transaction, where one of these redemptions is of a transaction that completed
     /// something in the campaign before, for whomever and by whichever offer.
     pub spent: BTreeSet<(String, String)>,
+    /// What was said of refunds of these redemptions' transactions.
+    pub refunds: BTreeMap<String, Refund>,
     /// The referrers of the claims.
     pub referrers: BTreeMap<(String, Person), Referrer>,
     /// The circle of each of these referrers, by id.
@@ -56,6 +63,11 @@ pub struct Changes {
 impl Case {
     pub fn rules_of(&self, campaign: &str) -> Option<Arc<Rules>> {
         self.rules.iter().find(|rules| rules.policy.campaign == campaign).cloned()
+    }
+
+    /// The same person, as far as anybody can tell.
+    pub fn is_self(&self, other: Person) -> bool {
+        self.circle.has(other) || self.kin.contains(&other)
     }
 
     /// The claim that stands for this person in a campaign.
@@ -116,20 +128,23 @@ impl Case {
         for at in order {
             let found = self.evidence_at(&self.claims[at].claim);
             let filed = &self.claims[at];
-            let is_self = self.circle.has(filed.claim.referrer);
+            let is_self = self.is_self(filed.claim.referrer);
             match filed.claim.state {
                 ClaimState::Pending | ClaimState::Completed if is_self => self.reject(at, found, now, &mut changes),
                 ClaimState::Pending if found.is_some() && !self.is_completed(&filed.claim.campaign) => {
-                    self.complete(at, found, Method::ClaimRevenueCat, now, &mut changes);
+                    let method = found.map(|found| Method::of(&self.redemptions[found]));
+                    self.complete(at, found, method.unwrap_or(Method::Confirm), now, &mut changes);
                 }
-                ClaimState::Completed | ClaimState::Rejected => self.support(at, found, &mut changes),
+                ClaimState::Completed | ClaimState::Rejected => self.support(at, found, now, &mut changes),
                 ClaimState::Pending | ClaimState::Superseded => {}
             }
+            self.bind(at, &mut changes);
         }
         (self, changes)
     }
 
-    /// Credits a claim. The code must be free: whoever used it was first.
+    /// Completes a claim, and credits it unless its evidence was refunded by then. The code must be free:
+    /// whoever used it was first.
     pub fn complete(&mut self, at: usize, found: Option<usize>, method: Method, now: At, changes: &mut Changes) {
         let claim = self.claims[at].claim.clone();
         let Some(rules) = self.rules_of(&claim.campaign) else { return };
@@ -137,22 +152,35 @@ impl Case {
             return;
         }
         let mut completion = self.draft(&claim, rules.version, found);
-        completion.state = CompletionState::Credited { at: now };
         completion.method = Some(method);
         completion.days = rules.policy.reward.earned(completion.is_test);
+        if found.is_some_and(|found| self.is_refunded(&self.redemptions[found])) {
+            (completion.state, completion.reasons) = (CompletionState::Reversed { at: now }, vec![Reason::Refund]);
+            completion.taken = Some(Span::days(completion.days.into()));
+            let referrer = self.referrer_of(&completion);
+            referrer.reversed += 1;
+            changes.referrers.push(referrer.clone());
+        } else {
+            completion.state = CompletionState::Credited { at: now };
+            self.reward(&completion, Span::days(completion.days.into()), now, changes);
+        }
         self.settle(at, found, &completion, ClaimState::Completed, now, changes);
-        let referrer = self.referrer_of(&completion);
+        changes.completions.push(completion);
+    }
+
+    /// The referrer is credited with a completion, and is given this much for it.
+    fn reward(&mut self, completion: &Completion, given: Span, now: At, changes: &mut Changes) {
+        let referrer = self.referrer_of(completion);
         referrer.credited += 1;
         referrer.days += completion.days;
         changes.referrers.push(referrer.clone());
         if completion.days > 0 {
-            let person = self.account_of(&completion);
-            let account = Account::earn(self.accounts.remove(&person), person, claim.referrer, completion.days, now);
+            let (person, to) = (self.account_of(completion), completion.referrer);
+            let account = Account::earn(self.accounts.remove(&person), person, to, completion.days, given, now);
             changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
             changes.accounts.push(account.clone());
             self.accounts.insert(person, account);
         }
-        changes.completions.push(completion);
     }
 
     /// The referee is the referrer: nobody is credited and the code is used up. What was credited
@@ -160,21 +188,40 @@ impl Case {
     pub fn reject(&mut self, at: usize, found: Option<usize>, now: At, changes: &mut Changes) {
         let claim = self.claims[at].claim.clone();
         let Some(rules) = self.rules_of(&claim.campaign) else { return };
-        let credited = self.claims[at].completion.clone().filter(|completion| completion.credited_at().is_some());
-        if let Some(credited) = &credited {
-            self.referrer_of(credited).credited -= 1;
-            self.take_back(credited, changes);
+        let known = self.claims[at].completion.clone().filter(|known| !known.is_rejected());
+        if let Some(known) = &known {
+            self.uncount(known, changes);
         }
-        let mut completion = credited.unwrap_or_else(|| self.draft(&claim, rules.version, found));
+        let mut completion = known.unwrap_or_else(|| self.draft(&claim, rules.version, found));
         if let (None, Some(found)) = (completion.redemption, found) {
             completion = completion.resting_on(&self.redemptions[found]);
         }
         completion.state = CompletionState::Rejected { at: now };
         completion.reasons = vec![Reason::SelfReferral];
-        (completion.method, completion.days) = (None, 0);
+        (completion.method, completion.days, completion.taken) = (None, 0, None);
         let found = completion.redemption.and_then(|id| self.redemption_at(id));
         self.settle(at, found, &completion, ClaimState::Rejected, now, changes);
         changes.completions.push(completion);
+    }
+
+    /// A completion counts no more as what it was.
+    fn uncount(&mut self, completion: &Completion, changes: &mut Changes) {
+        match completion.state {
+            CompletionState::Credited { .. } => {
+                self.referrer_of(completion).credited -= 1;
+                self.take_back(completion, changes);
+            }
+            CompletionState::Reversed { .. } => {
+                let referrer = self.referrer_of(completion);
+                referrer.reversed -= 1;
+                changes.referrers.push(referrer.clone());
+            }
+            CompletionState::Held { .. } | CompletionState::Rejected { .. } => {}
+        }
+    }
+
+    fn is_refunded(&self, redemption: &Redemption) -> bool {
+        self.refunds.get(&redemption.transaction_id).is_some_and(Refund::is_refunded)
     }
 
     /// A completion's days are not deserved after all.
@@ -193,8 +240,8 @@ impl Case {
     }
 
     /// Evidence for what is settled already: it belongs there and can complete nothing else. What
-    /// becomes known of it later is the completion's too.
-    fn support(&mut self, at: usize, found: Option<usize>, changes: &mut Changes) {
+    /// becomes known of it later is the completion's too: that it was a tester's, was refunded, or was not.
+    fn support(&mut self, at: usize, found: Option<usize>, now: At, changes: &mut Changes) {
         let Some(before) = self.claims[at].completion.clone() else { return };
         let found = match before.redemption {
             Some(own) => self.redemption_at(own),
@@ -202,18 +249,65 @@ impl Case {
         };
         let Some(found) = found else { return };
         let mut completion = before.clone().resting_on(&self.redemptions[found]);
+        let earned = |rules: Arc<Rules>| rules.policy.reward.earned(completion.is_test);
+        let earns_nothing = self.rules_of(&completion.campaign).map(earned) == Some(0);
+        if completion.days > 0 && earns_nothing && completion.is_test != before.is_test {
+            if completion.credited_at().is_some() {
+                self.take_back(&completion, changes);
+            }
+            (completion.days, completion.taken) = (0, None);
+        }
+        match (self.is_refunded(&self.redemptions[found]), completion.state) {
+            (true, CompletionState::Credited { .. }) => self.reverse(&mut completion, now, changes),
+            (false, CompletionState::Reversed { .. }) if completion.is_refunded() => {
+                self.restore(&mut completion, now, changes);
+            }
+            _ => {}
+        }
         if completion == before {
             return;
-        }
-        let earned = |rules: Arc<Rules>| rules.policy.reward.earned(completion.is_test);
-        if completion.days > 0 && self.rules_of(&completion.campaign).map(earned) == Some(0) {
-            self.take_back(&completion, changes);
-            completion.days = 0;
         }
         attribute(&mut self.redemptions[found], &completion);
         changes.redemptions.push(self.redemptions[found].clone());
         self.claims[at].completion = Some(completion.clone());
         changes.completions.push(completion);
+    }
+
+    /// The redemption was refunded: what is left of its days is taken back.
+    fn reverse(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
+        let earned = Span::days(completion.days.into());
+        let left = self.accounts.get(&self.account_of(completion)).map_or(earned, |account| account.left(now));
+        completion.taken = Some(earned.min(left));
+        self.uncount(completion, changes);
+        let referrer = self.referrer_of(completion);
+        referrer.reversed += 1;
+        changes.referrers.push(referrer.clone());
+        (completion.state, completion.reasons) = (CompletionState::Reversed { at: now }, vec![Reason::Refund]);
+    }
+
+    /// The refund was reversed: what was taken back is given again, and no more.
+    fn restore(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
+        let taken = completion.taken.take().unwrap_or(Span::days(completion.days.into()));
+        self.uncount(completion, changes);
+        (completion.state, completion.reasons) = (CompletionState::Credited { at: now }, Vec::new());
+        self.reward(completion, taken, now, changes);
+    }
+
+    /// Has Apple name the referee from now on, where it cannot do so yet.
+    fn bind(&mut self, at: usize, changes: &mut Changes) {
+        let Some(completion) = &self.claims[at].completion else { return };
+        let (id, campaign, person) = (completion.redemption, &completion.campaign, completion.referee);
+        let asks = self.rules_of(campaign).is_some_and(|rules| rules.policy.attribution.asks_apple);
+        let Some(found) = id.and_then(|id| self.redemption_at(id)).filter(|_| asks) else { return };
+        let redemption = &mut self.redemptions[found];
+        let is_ours = matches!(redemption.state, RedemptionState::Attributed { .. });
+        if redemption.is_bound || !is_ours || !self.tokens.contains(&person) {
+            return;
+        }
+        redemption.is_bound = true;
+        changes.redemptions.push(redemption.clone());
+        let (original_transaction_id, is_test) = (redemption.original_transaction_id.clone(), redemption.is_test);
+        changes.effects.push(Effect::SetAppAccountToken { original_transaction_id, person, is_test });
     }
 
     fn referrer_of(&mut self, completion: &Completion) -> &mut Referrer {
@@ -238,6 +332,7 @@ impl Case {
             reasons: Vec::new(),
             is_test: false,
             days: 0,
+            taken: None,
             redemption: None,
             original_transaction_id: None,
             claimed_at: Some(claim.at),

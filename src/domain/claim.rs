@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_window_is_closed_at_both_ends() {
-        let rules = AttributionRules { accept: Accept::Evidence, claim_window_days: 30 };
+        let rules = AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false };
         let day = Span::days(1).0;
         let claim = |state| Claim {
             campaign: "friends".into(),

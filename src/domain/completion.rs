@@ -1,8 +1,9 @@
 //! A claim and a redemption that match: what a referrer is credited for, at most once for a referee.
 
-use super::at::At;
+use super::at::{At, Span};
 use super::code::CodeText;
 use super::id::{Id, Person};
+use super::purchase::Source;
 use super::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Completion {
     pub reasons: Vec<Reason>,
     pub is_test: bool,
     pub days: u32,
+    /// What a refund took back of them: what had not passed by then.
+    pub taken: Option<Span>,
     pub redemption: Option<Id>,
     pub original_transaction_id: Option<String>,
     pub claimed_at: Option<At>,
@@ -38,6 +41,10 @@ pub enum CompletionState {
 pub enum Method {
     /// The claim and RevenueCat's event.
     ClaimRevenueCat,
+    /// The claim and the signed transaction that the app showed.
+    ClaimTransaction,
+    /// The claim and what Apple said.
+    ClaimNotification,
     /// RevenueCat's event named the code itself.
     Code,
     /// The app's word alone.
@@ -47,6 +54,8 @@ pub enum Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     SelfReferral,
+    /// The redemption's transaction was refunded or revoked.
+    Refund,
 }
 
 impl CompletionState {
@@ -61,9 +70,19 @@ impl CompletionState {
 }
 
 impl Method {
+    /// A claim and this redemption. Apple's signature stands above another's word.
+    pub fn of(redemption: &Redemption) -> Method {
+        match redemption.sources.iter().max() {
+            Some(Source::App) => Method::ClaimTransaction,
+            Some(Source::Apple) => Method::ClaimNotification,
+            Some(Source::RevenueCat) | None => Method::ClaimRevenueCat,
+        }
+    }
     pub fn word(self) -> &'static str {
         match self {
             Method::ClaimRevenueCat => "claim+revenuecat",
+            Method::ClaimTransaction => "claim+transaction",
+            Method::ClaimNotification => "claim+notification",
             Method::Code => "code",
             Method::Confirm => "confirm",
         }
@@ -74,6 +93,7 @@ impl Reason {
     pub fn word(self) -> &'static str {
         match self {
             Reason::SelfReferral => "self_referral",
+            Reason::Refund => "refund",
         }
     }
 }
@@ -85,7 +105,7 @@ impl Completion {
     /// With this redemption as its evidence, as far as that is known.
     pub fn resting_on(self, redemption: &Redemption) -> Completion {
         Completion {
-            method: if self.method == Some(Method::Confirm) { Some(Method::ClaimRevenueCat) } else { self.method },
+            method: if self.method == Some(Method::Confirm) { Some(Method::of(redemption)) } else { self.method },
             is_test: redemption.is_test,
             redemption: Some(redemption.id),
             original_transaction_id: Some(redemption.original_transaction_id.clone()),
@@ -95,6 +115,10 @@ impl Completion {
     }
     pub fn is_rejected(&self) -> bool {
         matches!(self.state, CompletionState::Rejected { .. })
+    }
+    /// Taken back for a refund, and for nothing else.
+    pub fn is_refunded(&self) -> bool {
+        matches!(self.state, CompletionState::Reversed { .. }) && self.reasons == [Reason::Refund]
     }
     pub fn credited_at(&self) -> Option<At> {
         match self.state {

@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod delivery;
 pub mod due;
+pub mod hearing;
 pub mod pool;
 pub mod report;
 pub mod share;
@@ -15,6 +16,8 @@ use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;
 use super::delivery::{Effect, Item, ItemId, Outcome};
+use super::download::Download;
+use super::hearing::Hearing;
 use super::id::{Id, Person};
 use super::person::{Alias, Move};
 use super::policy::{Policy, Rules};
@@ -22,7 +25,9 @@ use super::pool::{Place, Pool};
 use super::purchase::{Report, Source};
 use super::redemption::Redemption;
 use super::referrer::Referrer;
+use super::refund::Refund;
 use super::reward::Account;
+use super::subscription::Subscription;
 use serde::{Deserialize, Serialize};
 
 /// What a decision is stamped with: its place in the order of things, and the time.
@@ -55,6 +60,8 @@ pub enum Command {
     Retry(delivery::Retry),
     Discard(delivery::Discard),
     Fire(due::Due),
+    CatchUp(hearing::CatchUp),
+    AskTest(hearing::AskTest),
 }
 
 /// Who asked.
@@ -84,6 +91,10 @@ pub enum Put {
     Alias(Alias),
     Move(Move),
     Claim(Claim),
+    Subscription(Subscription),
+    Refund(Refund),
+    Download(Download),
+    Hearing(Hearing),
     Redemption(Redemption),
     Completion(Completion),
     Account(Account),
@@ -259,6 +270,8 @@ impl Command {
             Command::Retry(_) => "retry",
             Command::Discard(_) => "discard",
             Command::Fire(_) => "fire",
+            Command::CatchUp(_) => "catch_up",
+            Command::AskTest(_) => "ask_test",
         }
     }
 

@@ -16,6 +16,16 @@ pub enum Effect {
     RequestBatch { campaign: String, batch: Id },
     /// App Store Connect: read the batch's codes.
     FetchCodes { campaign: String, batch: Id },
+    /// App Store Server: name this user in what is said of the subscription from now on.
+    SetAppAccountToken { original_transaction_id: String, person: Person, is_test: bool },
+    /// RevenueCat and the App Store Server: what did this person buy?
+    LookUp { person: Person },
+    /// App Store Server: the notifications since then.
+    CatchUp { is_test: bool, since: At },
+    /// App Store Server: send a TEST notification.
+    RequestTest { is_test: bool },
+    /// App Store Server: what became of it?
+    CheckTest { is_test: bool, token: String },
 }
 
 /// How the items of a lane relate. One item of a lane is in flight at a time in either.
@@ -33,6 +43,11 @@ impl Effect {
             Effect::Grant { .. } => "grant",
             Effect::RequestBatch { .. } => "request_batch",
             Effect::FetchCodes { .. } => "fetch_codes",
+            Effect::SetAppAccountToken { .. } => "set_app_account_token",
+            Effect::LookUp { .. } => "look_up",
+            Effect::CatchUp { .. } => "catch_up",
+            Effect::RequestTest { .. } => "request_test",
+            Effect::CheckTest { .. } => "check_test",
         }
     }
     pub fn target(&self) -> Vec<u8> {
@@ -40,19 +55,48 @@ impl Effect {
             Effect::Grant { account, .. } => account.as_bytes().to_vec(),
             Effect::RequestBatch { campaign, .. } => campaign.clone().into_bytes(),
             Effect::FetchCodes { batch, .. } => batch.as_bytes().to_vec(),
+            Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone().into_bytes(),
+            Effect::LookUp { person } => person.as_bytes().to_vec(),
+            Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
+                vec![u8::from(*is_test)]
+            }
+        }
+    }
+    /// Whom it is about.
+    pub fn person(&self) -> Option<Person> {
+        match self {
+            Effect::Grant { to: person, .. }
+            | Effect::SetAppAccountToken { person, .. }
+            | Effect::LookUp { person } => Some(*person),
+            Effect::RequestBatch { .. }
+            | Effect::FetchCodes { .. }
+            | Effect::CatchUp { .. }
+            | Effect::RequestTest { .. }
+            | Effect::CheckTest { .. } => None,
         }
     }
     pub fn order(&self) -> Order {
         match self {
-            Effect::Grant { .. } | Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => Order::Latest,
+            Effect::Grant { .. }
+            | Effect::RequestBatch { .. }
+            | Effect::FetchCodes { .. }
+            | Effect::SetAppAccountToken { .. }
+            | Effect::LookUp { .. }
+            | Effect::CatchUp { .. }
+            | Effect::RequestTest { .. }
+            | Effect::CheckTest { .. } => Order::Latest,
         }
     }
     /// Whether a newer wish makes up for an older one whatever became of that. An absolute end does; a
     /// batch whose answer was lost has to be looked for.
     pub fn outdates(&self) -> bool {
         match self {
-            Effect::Grant { .. } => true,
-            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => false,
+            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } | Effect::CatchUp { .. } => false,
+            Effect::Grant { .. }
+            | Effect::SetAppAccountToken { .. }
+            | Effect::LookUp { .. }
+            | Effect::RequestTest { .. }
+            | Effect::CheckTest { .. } => true,
         }
     }
     /// This wish in the place of an older one: what was still to be revoked is still to be.
@@ -60,6 +104,9 @@ impl Effect {
         match (self, older) {
             (Effect::Grant { account, to, end, shorter }, Effect::Grant { shorter: owed, .. }) => {
                 Effect::Grant { account, to, end, shorter: shorter || *owed }
+            }
+            (Effect::CatchUp { is_test, since }, Effect::CatchUp { since: owed, .. }) => {
+                Effect::CatchUp { is_test, since: since.min(*owed) }
             }
             (newer, _) => newer,
         }
@@ -79,7 +126,9 @@ impl Effect {
     pub fn settles(&self) -> Span {
         match self {
             Effect::Grant { .. } => Span::seconds(2),
-            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => Span::ZERO,
+            // Apple makes its first attempt within a moment.
+            Effect::CheckTest { .. } => Span::seconds(2),
+            _ => Span::ZERO,
         }
     }
 }
@@ -161,9 +210,33 @@ pub enum Outcome {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    Granted { end: At },
-    BatchMade { apple_id: String },
+    Granted {
+        end: At,
+    },
+    BatchMade {
+        apple_id: String,
+    },
     Codes(Vec<super::code::CodeText>),
+    /// Nothing more is to be known of it.
+    Sent,
+    /// This many purchases were found and reported.
+    LookedUp {
+        purchases: u32,
+    },
+    /// Every notification up to then was read; some were new.
+    CaughtUp {
+        until: At,
+        read: u32,
+        new: u32,
+    },
+    TestRequested {
+        token: String,
+    },
+    /// How Apple's attempt ended, and whether it came here.
+    TestSent {
+        result: String,
+        has_arrived: bool,
+    },
 }
 
 /// After this many attempts, about four days, an item is dead.

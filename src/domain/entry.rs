@@ -4,9 +4,10 @@ use super::at::At;
 use super::code::CodeText;
 use super::decide::claim::{ClaimBy, MakeClaim};
 use super::decide::{By, Command, Put};
-use super::delivery::Effect;
+use super::delivery::{Effect, Item};
 use super::id::Person;
 use super::purchase::{About, Report};
+use super::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -43,7 +44,9 @@ impl Entry {
             | Command::Recover(_)
             | Command::Retry(_)
             | Command::Discard(_)
-            | Command::Fire(_) => {}
+            | Command::Fire(_)
+            | Command::CatchUp(_)
+            | Command::AskTest(_) => {}
         }
         for put in &self.puts {
             match put {
@@ -51,12 +54,11 @@ impl Entry {
                 Put::Referrer(row) => _ = person(row.person),
                 Put::Claim(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
                 Put::Completion(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
-                Put::Redemption(row) => _ = person(row.user),
+                Put::Redemption(Redemption { user: Some(user), .. }) => _ = person(*user),
+                Put::Subscription(row) => _ = row.person().map(&mut person),
+                Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
                 Put::Account(row) => _ = person(row.to),
-                Put::Item(row) => match row.effect {
-                    Effect::Grant { to, .. } => _ = person(to),
-                    Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => {}
-                },
+                Put::Item(row) => _ = row.effect.person().map(&mut person),
                 _ => {}
             }
         }
@@ -72,6 +74,9 @@ impl Entry {
                 Put::Code(row) => _ = all.insert(Subject::Code(row.text.clone())),
                 Put::Claim(row) => _ = all.insert(Subject::Code(row.code.clone())),
                 Put::Redemption(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
+                Put::Item(Item { effect: Effect::SetAppAccountToken { original_transaction_id, .. }, .. }) => {
+                    all.insert(Subject::Transaction(original_transaction_id.clone()));
+                }
                 _ => {}
             }
         }

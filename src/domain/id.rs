@@ -57,6 +57,14 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The id where it is a UUID, in small letters: what an `appAccountToken` can hold. Swift writes capitals,
+    /// Apple small letters, and both mean the same.
+    pub fn uuid(&self) -> Option<String> {
+        let is_dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+        let fits = |(at, byte): (usize, u8)| if is_dash(at) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+        let is_uuid = self.0.len() == 36 && self.0.bytes().enumerate().all(fits);
+        is_uuid.then(|| self.0.to_ascii_lowercase())
+    }
     /// An id that RevenueCat's SDK made up before the user was known.
     pub fn is_anonymous(&self) -> bool {
         self.0.starts_with("$RCAnonymousID:")

@@ -4,7 +4,11 @@
 pub mod at;
 pub mod id;
 pub mod policy;
+pub mod subscription;
 pub mod purchase;
+pub mod refund;
+pub mod download;
+pub mod hearing;
 pub mod code;
 pub mod batch;
 pub mod pool;

@@ -47,6 +47,8 @@ pub struct AttributionRules {
     pub accept: Accept,
     /// How far apart claim and redemption may be.
     pub claim_window_days: u32,
+    /// The App Store Server API can be asked.
+    pub asks_apple: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

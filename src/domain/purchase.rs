@@ -2,18 +2,28 @@
 
 use super::at::At;
 use super::id::{Id, Person};
+use super::subscription::{Owner, Period, Renewal, Status, Subscription};
 use serde::{Deserialize, Serialize};
 
 /// Who told us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     RevenueCat,
+    /// Apple: its notifications, and its answers when it is asked.
+    Apple,
+    /// The app, with what Apple signed for it.
+    App,
 }
 
 impl Source {
+    /// Those that send webhooks.
+    pub const HOOKS: [Source; 2] = [Source::RevenueCat, Source::Apple];
+
     pub fn word(self) -> &'static str {
         match self {
             Source::RevenueCat => "revenuecat",
+            Source::Apple => "apple",
+            Source::App => "app",
         }
     }
 }
@@ -37,7 +47,15 @@ pub struct Report<P = Person> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum About<P = Person> {
     /// A store purchase. It counts as a redemption when it names an offer.
-    Purchase { people: Vec<P>, purchase: Purchase },
+    Purchase {
+        /// Ids of its owner, the one used last first.
+        people: Vec<P>,
+        /// The user that an `appAccountToken` names.
+        token: Option<P>,
+        purchase: Box<Purchase>,
+    },
+    /// Whose Apple Account this is, by Apple's name for its copy of the app.
+    Download { people: Vec<P>, app_transaction_id: String },
     /// Ids of one person, the one used last first, and nothing else that matters.
     People(Vec<P>),
     /// Purchases moved from one person to another; each list holds ids of one person.
@@ -48,7 +66,7 @@ pub enum About<P = Person> {
     Nothing,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
     pub original_transaction_id: String,
     pub transaction_id: String,
@@ -58,6 +76,38 @@ pub struct Purchase {
     pub purchased_at: Option<At>,
     /// Anything but a production purchase.
     pub is_test: bool,
+    /// The purchaser's Apple Account, by Apple's name for its copy of the app.
+    pub app_transaction_id: Option<String>,
+    /// What is said of a refund, if anything is.
+    pub refund: Option<RefundWord>,
+    /// What Apple says of the subscription it belongs to.
+    pub period: Option<Period>,
+    pub renewal: Option<Renewal>,
+    pub status: Option<Status>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RefundWord {
+    /// Refunded, or revoked from a member of the family.
+    Refunded { at: At },
+    /// The refund was reversed.
+    Reversed,
+}
+
+impl Purchase {
+    /// What one report says of the subscription.
+    pub fn subscription(&self, owner: Option<Owner>, has_token: bool, told_at: At) -> Subscription {
+        Subscription {
+            is_test: self.is_test,
+            owner,
+            app_transaction_id: self.app_transaction_id.clone(),
+            has_token,
+            period: self.period.clone(),
+            renewal: self.renewal.clone(),
+            status: self.status.map(|status| (told_at, status)),
+            ..Subscription::new(&self.original_transaction_id)
+        }
+    }
 }
 
 impl<P> Report<P> {
@@ -65,7 +115,13 @@ impl<P> Report<P> {
     pub fn map<Q>(self, mut name: impl FnMut(P) -> Q) -> Report<Q> {
         let mut all = |people: Vec<P>| people.into_iter().map(&mut name).collect::<Vec<Q>>();
         let about = match self.about {
-            About::Purchase { people, purchase } => About::Purchase { people: all(people), purchase },
+            About::Purchase { people, token, purchase } => {
+                let people = all(people);
+                About::Purchase { people, token: token.map(&mut name), purchase }
+            }
+            About::Download { people, app_transaction_id } => {
+                About::Download { people: all(people), app_transaction_id }
+            }
             About::People(people) => About::People(all(people)),
             About::Transfer { from, to } => About::Transfer { from: all(from), to: all(to) },
             About::OwnGrant => About::OwnGrant,
@@ -75,7 +131,8 @@ impl<P> Report<P> {
     }
     pub fn people(&self) -> Vec<&P> {
         match &self.about {
-            About::Purchase { people, .. } | About::People(people) => people.iter().collect(),
+            About::Purchase { people, token, .. } => people.iter().chain(token).collect(),
+            About::People(people) | About::Download { people, .. } => people.iter().collect(),
             About::Transfer { from, to } => from.iter().chain(to).collect(),
             About::OwnGrant | About::Nothing => Vec::new(),
         }

@@ -13,12 +13,13 @@ pub struct Redemption {
     pub product_id: String,
     pub offer: String,
     pub campaign: Option<String>,
-    /// Who owns the purchase, as far as was reported by `owned_at`.
-    pub user: Person,
-    pub owned_at: At,
+    /// Who owns the purchase, as far as anybody said.
+    pub user: Option<Person>,
     pub sources: Vec<Source>,
     pub is_test: bool,
     pub redeemed_at: At,
+    /// Apple's notifications of it name a user, or never can, or Apple was asked to name one.
+    pub is_bound: bool,
     pub state: RedemptionState,
 }
 
@@ -46,7 +47,7 @@ impl Redemption {
     }
 
     /// What one report says. `told_at` is when the source made its report.
-    pub fn reported(purchase: &Purchase, offer: &str, user: Person, source: Source, told_at: At) -> Redemption {
+    pub fn reported(purchase: &Purchase, offer: &str, source: Source, told_at: At) -> Redemption {
         Redemption {
             id: Redemption::id(&purchase.original_transaction_id, offer),
             original_transaction_id: purchase.original_transaction_id.clone(),
@@ -54,28 +55,25 @@ impl Redemption {
             product_id: purchase.product_id.clone(),
             offer: offer.to_owned(),
             campaign: None,
-            user,
-            owned_at: told_at,
+            user: None,
             sources: vec![source],
             is_test: purchase.is_test,
             redeemed_at: purchase.purchased_at.unwrap_or(told_at),
+            is_bound: false,
             state: RedemptionState::Unattributed,
         }
     }
 
-    /// Two reports of the same redemption: the earliest purchase is the redemption, the latest word
-    /// on the owner holds. The order of the reports leaves no trace.
+    /// Two reports of the same redemption: the earliest purchase is the redemption. The order of the
+    /// reports leaves no trace.
     pub fn merged(mut self, other: Redemption) -> Redemption {
         assert_eq!(self.id, other.id);
         if (other.redeemed_at, &other.transaction_id) < (self.redeemed_at, &self.transaction_id) {
             self.redeemed_at = other.redeemed_at;
             self.transaction_id = other.transaction_id;
             self.product_id = other.product_id;
-            self.is_test = other.is_test;
         }
-        if (other.owned_at, other.user) > (self.owned_at, self.user) {
-            (self.owned_at, self.user) = (other.owned_at, other.user);
-        }
+        self.is_test |= other.is_test;
         self.sources.extend(other.sources);
         self.sources.sort();
         self.sources.dedup();
@@ -95,18 +93,19 @@ mod tests {
             product_id: "monthly".into(),
             offer: Some("REF30".into()),
             purchased_at: Some(At(at)),
-            is_test: false,
+            ..Purchase::default()
         };
-        let report = |transaction: &str, at, user: u8, told| {
-            Redemption::reported(&purchase(transaction, at), "REF30", Person([user; 16]), Source::RevenueCat, At(told))
+        let report = |transaction: &str, at, source, told| {
+            Redemption::reported(&purchase(transaction, at), "REF30", source, At(told))
         };
-        let (a, b, c) = (report("1000", 10, 1, 11), report("1001", 20, 1, 21), report("1000", 10, 2, 30));
+        let a = report("1000", 10, Source::RevenueCat, 11);
+        let (b, c) = (report("1001", 20, Source::Apple, 21), report("1000", 10, Source::App, 30));
         let all = [
             a.clone().merged(b.clone()).merged(c.clone()),
             c.clone().merged(b.clone()).merged(a.clone()),
             b.merged(c).merged(a),
         ];
         assert!(all.iter().all(|one| *one == all[0]));
-        assert_eq!((all[0].redeemed_at, all[0].user, all[0].sources.len()), (At(10), Person([2; 16]), 1));
+        assert_eq!((all[0].redeemed_at, &*all[0].transaction_id, all[0].sources.len()), (At(10), "1000", 3));
     }
 }

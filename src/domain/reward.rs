@@ -16,10 +16,11 @@ pub struct Account {
 }
 
 impl Account {
-    /// `end = max(now, end of what was granted before) + days`.
-    pub fn earn(before: Option<Account>, person: Person, to: Person, days: u32, now: At) -> Account {
+    /// `end = max(now, end of what was granted before) + what is given`: the days earned, or what is left of
+    /// them.
+    pub fn earn(before: Option<Account>, person: Person, to: Person, days: u32, given: Span, now: At) -> Account {
         let mut account = before.unwrap_or(Account { person, to, end: now, days: 0 });
-        account.end = account.end.max(now).plus(Span::days(days.into()));
+        account.end = account.end.max(now).plus(given);
         account.days += days;
         account.to = account.to.min(to);
         account
@@ -32,10 +33,14 @@ impl Account {
         self
     }
 
+    pub fn left(&self, now: At) -> Span {
+        Span::millis((self.end.0 - now.0).max(0))
+    }
+
     /// Two ids turned out to be one person: what is left on both adds up.
     pub fn joined(person: Person, accounts: &[Account], now: At) -> Option<Account> {
         let longest = accounts.iter().max_by_key(|account| account.end)?;
-        let left = |account: &Account| (account.end.0 - now.0).max(0);
+        let left = |account: &Account| account.left(now).0;
         let rest: i64 = accounts.iter().map(left).sum::<i64>() - left(longest);
         Some(Account {
             person,
@@ -64,8 +69,9 @@ mod tests {
             (vec![0, 40], 70),
             (vec![0, 40, 41], 100),
         ] {
-            let account =
-                moments.iter().fold(None, |before, day| Some(Account::earn(before, me, me, 30, At(day * DAY))));
+            let account = moments
+                .iter()
+                .fold(None, |before, day| Some(Account::earn(before, me, me, 30, Span::days(30), At(day * DAY))));
             assert_eq!(account.unwrap().end, At(end * DAY), "{moments:?}");
         }
     }

@@ -31,7 +31,7 @@ pub fn policy() -> Policy {
             expires_in_days: 180,
             reserve_days: 14,
         },
-        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30 },
+        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
         reward: RewardRules { days: 30, test_rewards: false },
     }
 }
@@ -49,7 +49,7 @@ pub fn purchase(transaction: &str, offer: Option<&str>, at: At) -> Purchase {
         product_id: "monthly".into(),
         offer: offer.map(str::to_owned),
         purchased_at: Some(at),
-        is_test: false,
+        ..Purchase::default()
     }
 }
 
@@ -104,7 +104,8 @@ pub fn claim(code: &Code, referee: u8, at: At, state: ClaimState) -> Claim {
 
 /// A redemption of the campaign's offer, in a transaction of its own.
 pub fn redemption(transaction: &str, user: u8, at: At) -> Redemption {
-    Redemption::reported(&purchase(transaction, Some("REF30"), at), "REF30", person(user), Source::RevenueCat, at)
+    let purchase = purchase(transaction, Some("REF30"), at);
+    Redemption { user: Some(person(user)), ..Redemption::reported(&purchase, "REF30", Source::RevenueCat, at) }
 }
 
 /// A person with these ids, of whom nothing else is known; the persons from 100 to 109 share.
@@ -115,6 +116,9 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
         claims: Vec::new(),
         redemptions: Vec::new(),
         spent: BTreeSet::new(),
+        kin: BTreeSet::new(),
+        tokens: BTreeSet::new(),
+        refunds: BTreeMap::new(),
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),

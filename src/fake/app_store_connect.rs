@@ -5,8 +5,8 @@ mod refusal;
 mod routes;
 mod token;
 
+pub use crate::fake::token::{Key, fresh_key};
 pub use batch::{Batch, Csv, Environment};
-pub use token::{Key, fresh_key};
 
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};

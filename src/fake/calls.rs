@@ -6,7 +6,7 @@ use crate::domain::at::At;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,6 +17,8 @@ const BODY_LIMIT: usize = 1 << 20;
 
 #[derive(Clone)]
 pub struct Call {
+    /// The address that was asked, as the peer names it.
+    pub host: Option<String>,
     pub method: Method,
     /// As it was sent: still escaped, without the query.
     pub path: String,
@@ -61,7 +63,9 @@ impl Calls {
         };
         let place = {
             let mut seen = lock(&self.seen);
+            let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
             seen.push(Call {
+                host: host.map(str::to_owned),
                 method: head.method.clone(),
                 path: head.uri.path().to_owned(),
                 body: body.clone(),

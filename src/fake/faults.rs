@@ -1,6 +1,7 @@
 //! How a stand-in misbehaves: faults are armed for the next few requests or until cleared, for one operation or for all.
 
 use super::{lock, stand};
+use crate::domain::at::At;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -23,6 +24,29 @@ pub enum Op {
     Grant,
     Revoke,
     GetSubscriber,
+    TransactionInfo,
+    Statuses,
+    TransactionHistory,
+    SetToken,
+    NotificationHistory,
+    RequestTest,
+    TestStatus,
+}
+
+impl Op {
+    /// Whether its errors are numbers with Apple's texts.
+    fn has_codes(self) -> bool {
+        match self {
+            Op::TransactionInfo
+            | Op::Statuses
+            | Op::TransactionHistory
+            | Op::SetToken
+            | Op::NotificationHistory
+            | Op::RequestTest
+            | Op::TestStatus => true,
+            Op::CreateBatch | Op::ListBatches | Op::Values | Op::Grant | Op::Revoke | Op::GetSubscriber => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +59,10 @@ pub enum Fault {
     Status(u16),
     /// 429, with or without `Retry-After` in seconds.
     TooMany { retry_after: Option<u64> },
+    /// 429, with `Retry-After` as the App Store Server API gives it: an instant, in milliseconds.
+    TooManyUntil(At),
+    /// Nothing is done; this error code of the App Store Server API is answered, with the status it begins with.
+    Code(u32),
     /// The work is done and answered, but only after this long.
     Slow(Duration),
     /// 200 and a web page, as a proxy in between would answer; nothing is done.
@@ -57,6 +85,7 @@ impl Fault {
         match self {
             Fault::ShortValues { .. } | Fault::EmptyValues | Fault::ValuesDelay => op == Some(Op::Values),
             Fault::NotExtending => op == Some(Op::Grant),
+            Fault::Code(_) => op.is_some_and(Op::has_codes),
             _ => true,
         }
     }
@@ -120,24 +149,27 @@ async fn strike(fault: Option<Fault>, api: Api, mut request: Request, next: Next
             stand::cut()
         }
         Fault::Status(status) => (api.trouble)(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)),
-        Fault::TooMany { retry_after } => {
-            let mut response = (api.trouble)(StatusCode::TOO_MANY_REQUESTS);
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            response
-        }
+        Fault::TooMany { retry_after } => too_many(api, retry_after.map(HeaderValue::from)),
+        Fault::TooManyUntil(at) => too_many(api, Some(HeaderValue::from(at.0))),
         Fault::Slow(time) => {
             tokio::time::sleep(time).await;
             next.run(request).await
         }
         Fault::Html => Html("<!doctype html><title>Sign in</title><p>Sign in to use this network.").into_response(),
         Fault::CutBody => torn(next.run(request).await).await,
-        Fault::ShortValues { .. } | Fault::EmptyValues | Fault::ValuesDelay | Fault::NotExtending => {
+        Fault::ShortValues { .. } | Fault::EmptyValues | Fault::ValuesDelay | Fault::NotExtending | Fault::Code(_) => {
             request.extensions_mut().insert(fault);
             next.run(request).await
         }
     }
+}
+
+fn too_many(api: Api, retry_after: Option<HeaderValue>) -> Response {
+    let mut response = (api.trouble)(StatusCode::TOO_MANY_REQUESTS);
+    if let Some(value) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    response
 }
 
 /// The same answer, of which only the first half is ever sent.
@@ -187,9 +219,11 @@ mod tests {
         faults.next(Some(Op::Grant), 2, Fault::Status(500));
         faults.next(None, 1, Fault::EmptyValues);
         faults.until_cleared(Some(Op::Revoke), Fault::DropBefore);
+        faults.next(None, 1, Fault::Code(5_000_001));
         let rows = [
             (Some(Op::Grant), Some(Fault::Status(500))),
             (Some(Op::CreateBatch), None),
+            (Some(Op::SetToken), Some(Fault::Code(5_000_001))),
             (None, None),
             (Some(Op::Values), Some(Fault::EmptyValues)),
             (Some(Op::Values), None),
@@ -226,6 +260,7 @@ mod tests {
             (Fault::Status(503), Some((503, "trouble")), false),
             (Fault::Status(7), Some((502, "trouble")), false),
             (Fault::TooMany { retry_after: Some(3) }, Some((429, "trouble")), false),
+            (Fault::TooManyUntil(At(1_790_000_000_000)), Some((429, "trouble")), false),
             (Fault::Slow(Duration::ZERO), Some((200, "a whole answer")), true),
             (Fault::CutBody, None, true),
             (Fault::NotExtending, Some((200, "a whole answer")), true),
@@ -238,7 +273,12 @@ mod tests {
             assert_eq!(got, seen, "{fault:?}");
             assert_eq!(*lock(&done) > before, worked, "{fault:?}");
             let wait = answer.and_then(|answer| answer.header("retry-after").map(str::to_owned));
-            assert_eq!(wait.is_some(), matches!(fault, Fault::TooMany { .. }), "{fault:?}");
+            let expected = match fault {
+                Fault::TooMany { .. } => Some("3"),
+                Fault::TooManyUntil(_) => Some("1790000000000"),
+                _ => None,
+            };
+            assert_eq!(wait.as_deref(), expected, "{fault:?}");
             faults.clear();
         }
         faults.next(None, 1, Fault::Html);

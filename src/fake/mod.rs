@@ -1,13 +1,17 @@
-//! Stand-ins for the services that referd calls, as real HTTP servers on loopback ports. They ship in the program:
-//! `demo` walks the whole loop against them, and the tests make them fail in every known way.
+//! Stand-ins for the services that referd calls, as real HTTP servers on loopback ports, and for those that call it.
+//! They ship in the program: `demo` walks the whole loop against them, and the tests make them fail in every known way.
 
 pub mod app_store_connect;
+pub mod app_store_server;
+pub mod apple_chain;
+pub mod apple_event;
 pub mod calls;
 pub mod client;
 pub mod faults;
 pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod stand;
+pub mod token;
 
 use crate::domain::at::At;
 use sha2::{Digest, Sha256};

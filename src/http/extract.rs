@@ -19,10 +19,17 @@ static USER: HeaderName = HeaderName::from_static("x-referd-user");
 const KEY_WAIT: Duration = Duration::from_secs(3);
 
 impl App {
+    /// Whether the team's own server calls, and not a user.
+    pub fn is_server(&self, headers: &HeaderMap) -> bool {
+        let matches =
+            |token: &str| self.config.auth.server_key.as_ref().is_some_and(|key| key.matches(token.as_bytes()));
+        bearer(headers).is_some_and(matches)
+    }
+
     /// The user on whose behalf a call is made: named by the team's server, or proved by a token.
     pub async fn user(&self, headers: &HeaderMap) -> Result<UserId, Problem> {
         let token = bearer(headers).ok_or_else(|| Problem::unauthenticated("give a bearer token"))?;
-        if self.config.auth.server_key.as_ref().is_some_and(|key| key.matches(token.as_bytes())) {
+        if self.is_server(headers) {
             let named =
                 only(headers, &USER).ok_or_else(|| Problem::unauthenticated("name the user in X-Referd-User"))?;
             let named = std::str::from_utf8(named.as_bytes())

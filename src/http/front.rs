@@ -6,7 +6,10 @@ use crate::config;
 use crate::domain::code::Code;
 use crate::domain::decide::{By, Command, Refusal, Reply};
 use crate::domain::id::UserId;
+use crate::domain::policy::Environment;
 use crate::ledger::{Entry, Fail, Ledger};
+use crate::wire::apple_event::Expected;
+use crate::wire::jws;
 use crate::wire::text::{redeem_url, rfc3339};
 use crate::wire::user_token::Verifier;
 use crate::wire::view::share_text;
@@ -20,6 +23,8 @@ pub struct App {
     pub public_url: String,
     pub ledger: Arc<Ledger>,
     pub verifier: Option<Arc<Verifier>>,
+    /// Knows what Apple signed.
+    pub apple: Arc<jws::Verifier>,
     pub clock: Arc<dyn Clock>,
     pub meter: Arc<super::meter::Meter>,
 }
@@ -30,6 +35,16 @@ impl App {
         let id = asked.unwrap_or(&self.config.default_campaign);
         let found = self.config.campaigns.iter().find(|campaign| campaign.policy.campaign == id);
         found.ok_or_else(|| Problem::not_found("there is no such campaign"))
+    }
+
+    /// What Apple's notifications of an environment must be about.
+    pub fn expects(&self, environment: Environment) -> Expected<'_> {
+        Expected { bundle_id: &self.config.bundle_id, apple_id: self.config.apple_id, environment }
+    }
+
+    pub fn opener(&self) -> impl Fn(&str) -> Result<jws::Signed, jws::Fault> {
+        let now = self.clock.now();
+        move |text| self.apple.verify(text, now)
     }
 
     pub fn share_url(&self, slug: &str) -> String {

@@ -3,6 +3,7 @@
 use super::front::App;
 use crate::domain::at::At;
 use crate::domain::delivery::{Item, ItemState};
+use crate::domain::hearing::{Heard, Hearing};
 use crate::domain::pool::Pool;
 use crate::domain::purchase::Source;
 use crate::ledger::key::Key;
@@ -13,9 +14,12 @@ use crate::ledger::{Error, list};
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-/// When a source was last heard of, also before this process began.
-pub fn last_heard(app: &App, source: Source) -> Result<Option<At>, Error> {
-    Ok(app.meter.last_seen(source).max(list::last_heard(&*app.ledger.snapshot(), source)?))
+/// How a source's webhooks came in, repeats included, also before this process began.
+pub fn heard(app: &App, source: Source) -> Result<Option<Heard>, Error> {
+    let seen = app.meter.last_seen(source);
+    let kept = list::heard(&*app.ledger.snapshot(), source)?;
+    let latest = |heard: Heard| Heard { last: seen.map_or(heard.last, |seen| heard.last.max(seen)), ..heard };
+    Ok(kept.map(latest).or(seen.map(Heard::first)))
 }
 
 struct Text(String);
@@ -140,9 +144,27 @@ fn sources(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
     let name = "referd_webhook_last_seen_timestamp_seconds";
     out.head(name, "gauge", "When a source's last webhook was taken in.");
     for app in apps {
-        if let Some(at) = last_heard(app, Source::RevenueCat)? {
-            let labels = [("app", app.config.name.as_str()), ("source", Source::RevenueCat.word())];
-            out.line(name, &labels, at.0 / 1000);
+        for source in Source::HOOKS {
+            if let Some(heard) = heard(app, source)? {
+                out.line(name, &[("app", &app.config.name), ("source", source.word())], heard.last.0 / 1000);
+            }
+        }
+    }
+    let name = "referd_source_quiet";
+    out.head(name, "gauge", "1 where a source has been silent for much longer than it used to be.");
+    for app in apps {
+        for source in Source::HOOKS {
+            let is_quiet = heard(app, source)?.is_some_and(|heard| heard.is_quiet(app.clock.now()));
+            out.line(name, &[("app", &app.config.name), ("source", source.word())], u8::from(is_quiet));
+        }
+    }
+    let name = "referd_notifications_caught_up_timestamp_seconds";
+    out.head(name, "gauge", "Until when Apple's notifications are known to be complete, by environment.");
+    for app in apps {
+        for row in list::rows(&*app.ledger.snapshot(), None, usize::MAX, |_: &Hearing| true)?.items {
+            let environment = if row.is_test { "SANDBOX" } else { "PRODUCTION" };
+            let labels = [("app", app.config.name.as_str()), ("environment", environment)];
+            out.line(name, &labels, row.caught_up.0 / 1000);
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::key::Key;
-use super::load::{circle, code};
+use super::load::{circle, code, rows_of};
 use super::record::decode;
 use super::rows::of_person_prefix;
 use super::store::Store;
@@ -11,6 +11,7 @@ use super::table::Tab;
 use crate::domain::code::CodeText;
 pub use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::{Id, UserId};
+use crate::domain::subscription::Subscription;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -68,6 +69,15 @@ pub fn explain(store: &impl Store, text: &str) -> Result<Vec<(u64, Entry)>, Erro
         }
     }
     Ok(entries.into_iter().collect())
+}
+
+/// The subscriptions of a user, or the one of an original transaction, as they stand.
+pub fn subscriptions(store: &impl Store, text: &str) -> Result<Vec<Subscription>, Error> {
+    let mut found: Vec<Subscription> = store.row(Subscription::id(text).as_bytes())?.into_iter().collect();
+    if let Ok(user) = UserId::parse(text) {
+        found.extend(rows_of(store, &circle(store, store.names().person(&user))?)?);
+    }
+    Ok(found)
 }
 
 /// Entries read about one subject.

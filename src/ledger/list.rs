@@ -1,14 +1,16 @@
 //! Lists by cursor: each page reads a fresh snapshot, from where the last one ended.
 
 use super::Error;
+use super::key::item_of;
 use super::load::circle;
 use super::record::decode;
-use super::rows::{Row, count_key, of_person_prefix};
-use super::step::{last_key, number};
+use super::rows::{Row, count_key, item_key, of_person_prefix};
+use super::step::{last_key, number, read_heard};
 use super::store::Store;
 use super::table::Tab;
-use crate::domain::at::At;
-use crate::domain::id::{Person, UserId};
+use crate::domain::delivery::Item;
+use crate::domain::hearing::Heard;
+use crate::domain::id::Person;
 use crate::domain::purchase::Source;
 use std::ops::Bound;
 
@@ -104,13 +106,18 @@ pub fn counts(store: &impl Store, noun: &str) -> Result<Vec<(String, String, u64
     Ok(out)
 }
 
-/// When a source's last new event was taken in.
-pub fn last_heard(store: &impl Store, source: Source) -> Result<Option<At>, Error> {
-    Ok(store.get(Tab::Count, &last_key(source))?.map(|bytes| At(number(&bytes))))
+/// The open items that `keep` lets through.
+pub fn open(store: &impl Store, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item>, Error> {
+    let mut items = Vec::new();
+    for (key, _) in store.prefix(Tab::Lane, &[], LOOK)? {
+        let id =
+            key.len().checked_sub(10).and_then(|at| item_of(&key[at..])).ok_or(Error::Broken("a lane of nothing"))?;
+        items.extend(store.row::<Item>(&item_key(id))?.filter(&keep));
+    }
+    Ok(items)
 }
 
-/// What a person calls themselves, unless they were erased.
-pub fn user_of(store: &impl Store, person: Person) -> Result<Option<UserId>, Error> {
-    let bytes = store.get(Tab::People, person.as_bytes())?;
-    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| UserId::parse(&text).ok()))
+/// How a source's webhooks came in.
+pub fn heard(store: &impl Store, source: Source) -> Result<Option<Heard>, Error> {
+    Ok(store.get(Tab::Count, &last_key(source))?.and_then(|bytes| read_heard(&bytes)))
 }

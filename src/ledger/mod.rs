@@ -9,6 +9,7 @@ pub mod key;
 pub mod list;
 mod load;
 pub mod names;
+pub mod people;
 mod record;
 pub mod rows;
 mod step;
@@ -65,12 +66,18 @@ pub struct Entry {
     pub command: Command,
     pub by: By,
     pub people: Vec<UserId>,
+    /// The `appAccountToken` that the app gave for the first of them.
+    pub token: Option<String>,
     pub raw: Option<Vec<u8>>,
 }
 
 impl Entry {
     pub fn new(command: Command, by: By) -> Entry {
-        Entry { command, by, people: Vec::new(), raw: None }
+        Entry { command, by, people: Vec::new(), token: None, raw: None }
+    }
+    pub fn token(mut self, token: Option<String>) -> Entry {
+        self.token = token;
+        self
     }
     pub fn naming(mut self, people: impl IntoIterator<Item = UserId>) -> Entry {
         self.people.extend(people);
@@ -122,16 +129,14 @@ impl Ledger {
     /// Decides a command. The answer comes when what follows is on disk.
     pub async fn submit(&self, entry: Entry) -> Result<Reply, Fail> {
         let (reply, answer) = oneshot::channel();
-        let Entry { command, by, people, raw } = entry;
-        self.ask(Ask::Command(Box::new(Envelope { command, by, people, raw, reply })))?;
+        self.ask(Ask::Command(Box::new(Envelope { entry, reply })))?;
         answer.await.unwrap_or(Err(Fail::Unknown))
     }
 
     /// The same for callers without a runtime.
     pub fn submit_blocking(&self, entry: Entry) -> Result<Reply, Fail> {
         let (reply, answer) = oneshot::channel();
-        let Entry { command, by, people, raw } = entry;
-        self.ask(Ask::Command(Box::new(Envelope { command, by, people, raw, reply })))?;
+        self.ask(Ask::Command(Box::new(Envelope { entry, reply })))?;
         answer.blocking_recv().unwrap_or(Err(Fail::Unknown))
     }
 

@@ -18,9 +18,12 @@ impl Names {
         Names { mac: Hmac::new_from_slice(&key).expect("any key length will do") }
     }
 
+    /// UUIDs are one in capitals and in small letters.
     pub fn person(&self, user: &UserId) -> Person {
         let mut out = [0; 16];
-        out.copy_from_slice(&self.mac(&[b"person", user.as_str().as_bytes()])[..16]);
+        let uuid = user.uuid();
+        let text = uuid.as_deref().unwrap_or(user.as_str());
+        out.copy_from_slice(&self.mac(&[b"person", text.as_bytes()])[..16]);
         Person(out)
     }
 

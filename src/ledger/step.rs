@@ -9,9 +9,10 @@ use super::record::encode;
 use super::rows::{Row, due_key, item_key, lane_prefix};
 use super::store::{Pair, Store, get_from, range_from, read_rules};
 use super::table::Tab;
-use crate::domain::at::At;
+use crate::domain::at::{At, Span};
 use crate::domain::decide::{By, Command, Decision, Put, Stamp};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
+use crate::domain::hearing::Heard;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
 use redb::{Table, WriteTransaction};
@@ -105,6 +106,10 @@ impl<'txn> Tables<'txn> {
             Put::Alias(row) => self.put(row),
             Put::Move(row) => self.put(row),
             Put::Claim(row) => self.put(row),
+            Put::Subscription(row) => self.put(row),
+            Put::Refund(row) => self.put(row),
+            Put::Download(row) => self.put(row),
+            Put::Hearing(row) => self.put(row),
             Put::Redemption(row) => self.put(row),
             Put::Completion(row) => self.put(row),
             Put::Account(row) => self.put(row),
@@ -117,12 +122,21 @@ impl<'txn> Tables<'txn> {
         }
     }
 
+    fn hear(&mut self, source: Source, at: At) -> Result<(), Error> {
+        let key = last_key(source);
+        let before = self.get(Tab::Count, &key)?.and_then(|bytes| read_heard(&bytes));
+        let heard = before.map_or(Heard::first(at), |before| before.again(at));
+        self.insert(Tab::Count, &key, &heard_bytes(heard))
+    }
+
     /// What is written for an entry of the journal, now or when it is replayed.
     pub fn replay(&mut self, seq: u64, entry: &Entry) -> Result<(), Error> {
         for put in &entry.puts {
             self.apply_put(put)?;
-            if let Put::Seen(seen) = put {
-                self.insert(Tab::Count, &last_key(seen.source), &entry.at.0.to_be_bytes())?;
+            match (put, &entry.by) {
+                // A webhook. What is read when we ask says nothing of how well a source is heard.
+                (Put::Seen(seen), By::Source(source)) if seen.source == *source => self.hear(*source, entry.at)?,
+                _ => {}
             }
         }
         for subject in entry.subjects() {
@@ -197,6 +211,10 @@ fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
             Put::Item(row) => (13, row.key()),
             Put::ItemGone(id) => (13, item_key(*id)),
             Put::Due(row) | Put::DueGone(row) => (14, due_key(row)),
+            Put::Subscription(row) => (15, row.key()),
+            Put::Refund(row) => (16, row.key()),
+            Put::Download(row) => (17, row.key()),
+            Put::Hearing(row) => (18, row.key()),
         }
     };
     let mut last: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();
@@ -205,6 +223,20 @@ fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
     }
     let keep = |(at, put): (usize, Put)| (last.get(&name(&put)) == Some(&at)).then_some(put);
     puts.into_iter().enumerate().filter_map(keep).collect()
+}
+
+fn heard_bytes(heard: Heard) -> Vec<u8> {
+    [heard.last.0.to_be_bytes(), heard.longest.0.to_be_bytes(), i64::from(heard.count).to_be_bytes()].concat()
+}
+
+pub fn read_heard(bytes: &[u8]) -> Option<Heard> {
+    let (last, rest) = bytes.split_at_checked(8)?;
+    let (longest, count) = rest.split_at_checked(8)?;
+    Some(Heard {
+        last: At(number(last)),
+        longest: Span::millis(number(longest)),
+        count: u32::try_from(number(count)).ok()?,
+    })
 }
 
 /// When a source was last heard of.

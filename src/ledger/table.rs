@@ -34,8 +34,10 @@ pub enum Role {
 tables! {
     /// Schema, secret key of names, clock.
     Meta = "meta-1", Beside;
-    /// Person → user id: the only table that names people.
+    /// Person → user id: with the next, the only tables that name people.
     People = "person-1", Beside;
+    /// Person → the `appAccountToken` that the app gave for them.
+    Token = "token-1", Beside;
     /// Time and sequence → body as received, for a month.
     Inbox = "inbox-1", Beside;
     /// Commands that a bug stopped.
@@ -50,6 +52,10 @@ tables! {
     Alias = "alias-1", Rows;
     Move = "move-1", Rows;
     Claim = "claim-1", Rows;
+    Subscription = "subscription-1", Rows;
+    Refund = "refund-1", Rows;
+    Download = "download-1", Rows;
+    Hearing = "hearing-1", Rows;
     Redemption = "redemption-1", Rows;
     Completion = "completion-1", Rows;
     Account = "account-1", Rows;

@@ -4,11 +4,14 @@
 use super::error::Error;
 use super::journal::{self, Entry};
 use super::names::Names;
+use super::rows::redemption_key;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::{Role, Tab};
 use super::writer;
 use crate::domain::completion::{Completion, CompletionState};
+use crate::domain::redemption::Redemption;
+use crate::domain::subscription::Subscription;
 use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -108,11 +111,30 @@ fn invariants(report: &mut Report, store: &Snapshot) -> Result<(), Error> {
             *of_transaction.entry((row.campaign, transaction)).or_default() += 1;
         }
     }
+    redemptions(report, store)?;
     if of_referee.values().any(|n| *n > 1) {
         fault(report, "a referee completed twice in a campaign".to_owned());
     }
     if of_transaction.values().any(|n| *n > 1) {
         fault(report, "a transaction completed twice in a campaign".to_owned());
+    }
+    Ok(())
+}
+
+/// Each redemption is of its subscription's owner, and both know of each other.
+fn redemptions(report: &mut Report, store: &Snapshot) -> Result<(), Error> {
+    let (mut known, mut found) = (0, 0);
+    for (_, bytes) in store.prefix(Tab::Subscription, &[], usize::MAX)? {
+        let row: Subscription = super::record::decode(&bytes, Tab::Subscription.name())?;
+        known += row.offers.len();
+        for offer in &row.offers {
+            let id = Redemption::id(&row.original_transaction_id, offer);
+            let redemption: Option<Redemption> = store.row(&redemption_key(id))?;
+            found += usize::from(redemption.is_some_and(|redemption| redemption.user == row.person()));
+        }
+    }
+    if known != found || known != store.prefix(Tab::Redemption, &[], usize::MAX)?.len() {
+        fault(report, "a redemption and its subscription do not agree".to_owned());
     }
     Ok(())
 }

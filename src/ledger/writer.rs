@@ -14,12 +14,14 @@ use crate::domain::at::{At, Span};
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
+use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
 use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
 use crate::domain::decide::report::ReportFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
 use crate::domain::decide::{By, Command, Decision, Family, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
 use crate::domain::policy::Rules;
+use crate::domain::purchase::Source;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -31,14 +33,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// A command on its way to the writer, with what stays beside the books.
+/// A command on its way to the writer.
 pub struct Envelope {
-    pub command: Command,
-    pub by: By,
-    /// The people it names, so that they can be called by their names later.
-    pub people: Vec<UserId>,
-    /// The body as it was received.
-    pub raw: Option<Vec<u8>>,
+    pub entry: super::Entry,
     pub reply: oneshot::Sender<Result<Reply, Fail>>,
 }
 
@@ -149,11 +146,11 @@ impl Writer {
                         answers.push((reply, Ok(Reply::Nothing)));
                     }
                     Ask::Command(envelope) => {
-                        let Envelope { command, by, people, raw, reply } = *envelope;
+                        let Envelope { entry, reply } = *envelope;
                         let stamp = Stamp { seq: mark.seq + 1, at: mark.at };
                         // The sender's answer stands in the list before anything can fail.
                         answers.push((reply, Err(Fail::Unknown)));
-                        let answer = self.take(&mut tables, stamp, by, command, people, raw)?;
+                        let answer = self.take(&mut tables, stamp, entry)?;
                         if let Ok((_, true)) = answer {
                             mark.seq += 1;
                             writes = true;
@@ -186,11 +183,9 @@ impl Writer {
         &self,
         tables: &mut Tables<'_>,
         stamp: Stamp,
-        by: By,
-        command: Command,
-        people: Vec<UserId>,
-        raw: Option<Vec<u8>>,
+        entry: super::Entry,
     ) -> Result<Result<(Reply, bool), Fail>, Error> {
+        let super::Entry { command, by, people, token, raw } = entry;
         let decided = match decide(tables, &command, stamp)? {
             Ok(Ok(decision)) => decision,
             Ok(Err(refusal)) => return Ok(Err(Fail::Refused(refusal))),
@@ -207,10 +202,10 @@ impl Writer {
             return Ok(Ok((decided.reply, false)));
         }
         for user in &people {
-            let person = self.names.person(user);
-            if tables.get(Tab::People, person.as_bytes())?.is_none() {
-                tables.insert(Tab::People, person.as_bytes(), user.as_str().as_bytes())?;
-            }
+            self.call(tables, user, &by)?;
+        }
+        if let (Some(user), Some(token)) = (people.first(), token) {
+            tables.insert(Tab::Token, self.names.person(user).as_bytes(), token.as_bytes())?;
         }
         if let Some(raw) = raw {
             tables.insert(Tab::Inbox, &Key::new().at(stamp.at).u64(stamp.seq).done(), &raw)?;
@@ -219,6 +214,18 @@ impl Writer {
         let reply = decided.reply.clone();
         tables.apply(stamp, by, &command, decided)?;
         Ok(Ok((reply, true)))
+    }
+
+    /// Keeps what a person calls themselves. Apple writes ids in small letters whatever the app does, so its
+    /// spelling gives way to another's.
+    fn call(&self, tables: &mut Tables<'_>, user: &UserId, by: &By) -> Result<(), Error> {
+        let (person, name) = (self.names.person(user), user.as_str().as_bytes());
+        let known = tables.get(Tab::People, person.as_bytes())?;
+        let is_theirs = matches!(by, By::App | By::Source(Source::RevenueCat));
+        if known.is_none_or(|known| known != name && is_theirs) {
+            tables.insert(Tab::People, person.as_bytes(), name)?;
+        }
+        Ok(())
     }
 
     /// Bodies are kept for a month: two old ones go for each new one.
@@ -270,6 +277,8 @@ fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided
         Command::Retry(command) => by::<RetryFamily>(store, command, stamp),
         Command::Discard(command) => by::<DiscardFamily>(store, command, stamp),
         Command::Fire(command) => by::<DueFamily>(store, command, stamp),
+        Command::CatchUp(command) => by::<CatchUpFamily>(store, command, stamp),
+        Command::AskTest(command) => by::<AskTestFamily>(store, command, stamp),
     }
 }
 

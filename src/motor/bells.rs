@@ -1,10 +1,14 @@
 //! Bells: cron says when to look. They carry no data; what is to be done is decided when the command
 //! arrives.
 
+use crate::clock::Clock;
+use crate::domain::decide::hearing::CatchUp;
 use crate::domain::decide::pool::Refill;
 use crate::domain::decide::{By, Command};
-use crate::ledger::{Entry, Ledger};
-use std::sync::Arc;
+use crate::domain::purchase::Source;
+use crate::ledger::{Entry, Ledger, list};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub struct Bells(JobScheduler);
@@ -25,12 +29,67 @@ impl Bells {
         Ok(())
     }
 
+    /// Reads what Apple sent, every four hours: Apple tries again for a week, but not for ever, and in the
+    /// sandbox not at all.
+    pub async fn catch_up(&self, ledger: Arc<Ledger>) -> Result<(), JobSchedulerError> {
+        let job = Job::new_async("0 17 */4 * * *", move |_, _| {
+            let ledger = ledger.clone();
+            Box::pin(async move { catch_up(&ledger).await })
+        })?;
+        self.0.add(job).await?;
+        Ok(())
+    }
+
+    /// Says so when a source falls silent, and when it is heard again.
+    pub async fn listen(&self, app: &str, ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Result<(), JobSchedulerError> {
+        let (app, quiet) = (app.to_owned(), Arc::new(Mutex::new(BTreeSet::new())));
+        let job = Job::new_async("0 */10 * * * *", move |_, _| {
+            let (app, ledger, clock, quiet) = (app.clone(), ledger.clone(), clock.clone(), quiet.clone());
+            Box::pin(async move { listen(&app, &ledger, &*clock, &quiet) })
+        })?;
+        self.0.add(job).await?;
+        Ok(())
+    }
+
     pub async fn start(&self) -> Result<(), JobSchedulerError> {
         self.0.start().await
     }
 
     pub async fn stop(&mut self) {
         _ = self.0.shutdown().await;
+    }
+}
+
+/// Has Apple's notifications read since the last time, in both environments.
+pub async fn catch_up(ledger: &Ledger) {
+    for is_test in [false, true] {
+        let command = Command::CatchUp(CatchUp { is_test, since: None });
+        if let Err(fail) = ledger.submit(Entry::new(command, By::House)).await {
+            tracing::warn!(error = %fail, "Apple's notifications could not be asked for");
+        }
+    }
+}
+
+fn listen(app: &str, ledger: &Ledger, clock: &dyn Clock, quiet: &Mutex<BTreeSet<Source>>) {
+    let mut quiet = quiet.lock().expect("no panic holds this lock");
+    for source in Source::HOOKS {
+        let Ok(heard) = list::heard(&*ledger.snapshot(), source) else { continue };
+        let is_quiet = heard.is_some_and(|heard| heard.is_quiet(clock.now()));
+        match (is_quiet, quiet.contains(&source)) {
+            (true, false) => {
+                quiet.insert(source);
+                tracing::error!(
+                    app,
+                    source = source.word(),
+                    "no webhook for much longer than usual: is its URL right?"
+                );
+            }
+            (false, true) => {
+                quiet.remove(&source);
+                tracing::info!(app, source = source.word(), "webhooks come in again");
+            }
+            _ => {}
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The courier: takes effects that are due, records that an attempt begins, makes the call, and brings
 //! the outcome back in through the ledger's one door.
 
+use super::apple::Apple;
+use super::outcome::{again, not_configured, outcome, reading};
 use super::{is_over, until};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
@@ -13,8 +15,7 @@ use crate::domain::id::{Id, Person};
 use crate::ledger::key::{Key, after_prefix, item_of};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
-use crate::ledger::{Entry, Error, Fail, Ledger, list};
-use crate::outside::Failure;
+use crate::ledger::{Entry, Error, Fail, Ledger, list, people};
 use crate::outside::app_store_connect::AppStoreConnect;
 use crate::outside::revenuecat::RevenueCat;
 use crate::wire::app_store_connect::BatchInfo;
@@ -28,6 +29,7 @@ use tokio::task::JoinSet;
 pub struct Outside {
     pub app_store_connect: Option<AppStoreConnect>,
     pub revenuecat: Option<RevenueCat>,
+    pub apple: Option<Apple>,
     /// The entitlement that is granted.
     pub entitlement: String,
 }
@@ -43,8 +45,6 @@ pub struct Courier {
 const CALLS: usize = 8;
 /// Items looked at for one round.
 const ROUND: usize = 256;
-/// A key that was refused is tried again slowly: people have to mend it.
-const REFUSED: Span = Span::minutes(10);
 /// Apple's clock and ours differ.
 const SKEW: Span = Span::minutes(15);
 
@@ -151,7 +151,7 @@ impl Courier {
 
     async fn deliver(&self, item: Item) -> Result<(), Fail> {
         let kind = item.effect.kind();
-        let outcome = self.call(&item).await;
+        let outcome = self.attempt(&item).await.unwrap_or_else(|outcome| outcome);
         match &outcome {
             Outcome::Done(_) => tracing::info!(app = self.app, kind, attempt = item.attempts, "delivered"),
             Outcome::Again { why, .. } | Outcome::Unsure { why } => {
@@ -170,20 +170,30 @@ impl Courier {
         }
     }
 
-    async fn call(&self, item: &Item) -> Outcome {
-        let done = match &item.effect {
+    async fn attempt(&self, item: &Item) -> Result<Outcome, Outcome> {
+        match &item.effect {
             Effect::Grant { to, end, shorter, .. } => self.grant(*to, *end, *shorter).await,
             Effect::RequestBatch { batch, .. } if item.unsure => self.look_for(*batch).await,
             Effect::RequestBatch { batch, .. } => self.request(*batch).await,
             Effect::FetchCodes { batch, .. } => self.fetch(*batch).await,
-        };
-        done.unwrap_or_else(|outcome| outcome)
+            Effect::SetAppAccountToken { original_transaction_id, person, is_test } => {
+                self.apple()?.name_user(original_transaction_id, *person, *is_test).await
+            }
+            Effect::LookUp { person } => self.apple()?.look_up(*person, self.outside.revenuecat.as_ref()).await,
+            Effect::CatchUp { is_test, since } => self.apple()?.catch_up(*is_test, *since).await,
+            Effect::RequestTest { is_test } => self.apple()?.request_test(*is_test).await,
+            Effect::CheckTest { is_test, token } => self.apple()?.check_test(*is_test, token).await,
+        }
+    }
+
+    fn apple(&self) -> Result<&Apple, Outcome> {
+        self.outside.apple.as_ref().ok_or_else(|| not_configured("app_store_server"))
     }
 
     /// RevenueCat lets the furthest end win, so a shorter one takes a revocation first.
     async fn grant(&self, to: Person, end: At, shorter: bool) -> Result<Outcome, Outcome> {
         let revenuecat = self.outside.revenuecat.as_ref().ok_or_else(|| not_configured("revenuecat"))?;
-        let user = list::user_of(&*self.ledger.snapshot(), to).map_err(|error| again(&error))?;
+        let user = people::user_of(&*self.ledger.snapshot(), to).map_err(|error| again(&error))?;
         let user = user.ok_or_else(|| Outcome::Never { why: "the person was erased".to_owned() })?;
         if shorter {
             revenuecat.revoke(&user, &self.outside.entitlement).await.map_err(outcome)?;
@@ -198,7 +208,7 @@ impl Courier {
 
     async fn request(&self, batch: Id) -> Result<Outcome, Outcome> {
         let (batch, offer) = self.batch(batch)?;
-        let apple = self.apple()?;
+        let apple = self.app_store_connect()?;
         let made = apple.create_batch(&offer, batch.asked, batch.expires, batch.environment).await;
         Ok(Outcome::Done(Answer::BatchMade { apple_id: made.map_err(outcome)?.id }))
     }
@@ -206,10 +216,7 @@ impl Courier {
     /// After a lost answer: a batch like ours, made since we asked, that we do not know is ours.
     async fn look_for(&self, batch: Id) -> Result<Outcome, Outcome> {
         let (batch, offer) = self.batch(batch)?;
-        let listed = self.apple()?.list_batches(&offer).await.map_err(|failure| match outcome(failure) {
-            Outcome::Unsure { why } => Outcome::Again { after: None, why },
-            other => other,
-        })?;
+        let listed = self.app_store_connect()?.list_batches(&offer).await.map_err(reading)?;
         let known = self.known_batches().map_err(|error| again(&error))?;
         let is_ours = |info: &&BatchInfo| {
             info.count == batch.asked
@@ -226,16 +233,12 @@ impl Courier {
     async fn fetch(&self, batch: Id) -> Result<Outcome, Outcome> {
         let (batch, _) = self.batch(batch)?;
         let apple_id = batch.apple_id.ok_or_else(|| Outcome::Never { why: "the batch has no id at Apple".into() })?;
-        let codes = self.apple()?.batch_values(&apple_id).await.map_err(|failure| match outcome(failure) {
-            // Reading changes nothing, so a lost answer is only a late one.
-            Outcome::Unsure { why } => Outcome::Again { after: None, why },
-            other => other,
-        })?;
+        let codes = self.app_store_connect()?.batch_values(&apple_id).await.map_err(reading)?;
         let codes: Vec<CodeText> = codes.codes.into_iter().filter_map(CodeText::of).collect();
         Ok(Outcome::Done(Answer::Codes(codes)))
     }
 
-    fn apple(&self) -> Result<&AppStoreConnect, Outcome> {
+    fn app_store_connect(&self) -> Result<&AppStoreConnect, Outcome> {
         self.outside.app_store_connect.as_ref().ok_or_else(|| not_configured("app_store_connect"))
     }
 
@@ -253,23 +256,5 @@ impl Courier {
     fn known_batches(&self) -> Result<HashSet<String>, Error> {
         let page = list::rows(&*self.ledger.snapshot(), None, usize::MAX, |_: &Batch| true)?;
         Ok(page.items.into_iter().filter_map(|batch| batch.apple_id).collect())
-    }
-}
-
-fn not_configured(what: &str) -> Outcome {
-    Outcome::Again { after: Some(REFUSED), why: format!("{what} is not configured") }
-}
-
-fn again(error: &Error) -> Outcome {
-    Outcome::Again { after: None, why: error.to_string() }
-}
-
-fn outcome(failure: Failure) -> Outcome {
-    match failure {
-        Failure::NotSent(why) => Outcome::Again { after: None, why },
-        Failure::Unsure(why) => Outcome::Unsure { why },
-        Failure::Later { why, after } => Outcome::Again { after, why },
-        Failure::Refused(why) => Outcome::Again { after: Some(REFUSED), why },
-        Failure::Never(why) => Outcome::Never { why },
     }
 }

@@ -1,11 +1,14 @@
 //! What runs by itself: deliveries, things whose time has come, and bells that say when to look.
 
+mod apple;
 mod bells;
 mod courier;
 mod keys;
+mod outcome;
 mod timers;
 
-pub use bells::{Bells, look};
+pub use apple::Apple;
+pub use bells::{Bells, catch_up, look};
 pub use courier::{Courier, Outside};
 pub use keys::keep_keys;
 pub use timers::Timers;

@@ -1,6 +1,7 @@
 //! Every call that leaves the house: one function for each, and one way to say how it failed.
 
 pub mod app_store_connect;
+pub mod app_store_server;
 pub mod client;
 pub mod jwks;
 pub mod revenuecat;

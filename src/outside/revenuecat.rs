@@ -34,9 +34,24 @@ impl RevenueCat {
         self.promo_end(request, user, entitlement).await
     }
 
+    /// The App Store transactions that RevenueCat knows of a user. It makes users that it does not know, so
+    /// only those are asked for whom the app named.
+    pub async fn transactions(&self, user: &UserId) -> Result<Vec<String>, Failure> {
+        let request = self.request(Method::GET, wire::subscriber_path(user))?;
+        let answer = self.client.call(request, Limits::USUAL).await?;
+        if answer.is_success() {
+            return wire::transactions(&answer.body).map_err(|fault| Failure::Unsure(fault.to_string()));
+        }
+        Err(failure(&answer, user))
+    }
+
     fn post(&self, path: Result<String, wire::Fault>) -> Result<RequestBuilder, Failure> {
+        self.request(Method::POST, path)
+    }
+
+    fn request(&self, method: Method, path: Result<String, wire::Fault>) -> Result<RequestBuilder, Failure> {
         let path = path.map_err(|fault| Failure::Never(fault.to_string()))?;
-        let request = self.client.request(Method::POST, &format!("{}{path}", self.base_url));
+        let request = self.client.request(method, &format!("{}{path}", self.base_url));
         Ok(request.bearer_auth(&self.api_key).header(ACCEPT, "application/json"))
     }
 

@@ -6,7 +6,7 @@ mod code_list;
 pub use answer::{ApiError, ApiErrors, RateLimit};
 pub use code_list::{Codes, codes};
 
-use super::private_key::PrivateKey;
+use super::private_key::{CannotSign, PrivateKey};
 use super::text;
 use crate::domain::at::{At, Date, Span};
 use crate::domain::policy::Environment;
@@ -24,8 +24,8 @@ const SKEW: Span = Span::minutes(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    #[error("the token could not be signed")]
-    Signing,
+    #[error("{0}")]
+    Signing(#[from] CannotSign),
     #[error("the answer is not what App Store Connect documents: {0}")]
     Shape(&'static str),
     #[error("an id that cannot stand in a path")]
@@ -45,9 +45,7 @@ pub fn token(key: &PrivateKey, key_id: &str, issuer: Option<&str>, now: At) -> R
         Some(issuer) => claims["iss"] = issuer.into(),
         None => claims["sub"] = "user".into(),
     }
-    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
-    header.kid = Some(key_id.to_owned());
-    let token = jsonwebtoken::encode(&header, &claims, &key.encoding_key()).map_err(|_| Fault::Signing)?;
+    let token = key.token(key_id, &claims)?;
     Ok((token, At(expires.saturating_mul(1_000))))
 }
 
@@ -178,24 +176,10 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::private_key::tests::key;
-    use base64::Engine;
-    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-    use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::Verifier};
-    use p256::pkcs8::DecodePrivateKey;
+    use crate::wire::private_key::tests::{key, opened};
     use serde_json::Value;
 
     const NOW: At = At(1_795_253_400_500);
-
-    fn open(token: &str) -> (Value, Value) {
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, claims, signature] = parts[..] else { panic!("{} parts", parts.len()) };
-        let signing = SigningKey::from_pkcs8_der(key().pkcs8_der()).unwrap();
-        let signature = Signature::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
-        VerifyingKey::from(&signing).verify(format!("{header}.{claims}").as_bytes(), &signature).unwrap();
-        let part = |text: &str| serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
-        (part(header), part(claims))
-    }
 
     #[test]
     fn tokens() {
@@ -204,7 +188,7 @@ mod tests {
             json!({"sub": "user", "aud": "appstoreconnect-v1", "iat": 1_795_253_340, "exp": 1_795_254_240});
         for (issuer, expected) in [(Some("issuer-1"), team), (None, individual)] {
             let (token, expires) = token(&key(), "KEY1", issuer, NOW).unwrap();
-            let (header, claims) = open(&token);
+            let (header, claims) = opened(&token);
             assert_eq!(header, json!({"alg": "ES256", "kid": "KEY1", "typ": "JWT"}));
             assert_eq!(claims, expected);
             assert_eq!(expires, At(1_795_254_240_000));

@@ -1,7 +1,11 @@
 //! Other people's bytes and our values, in both directions. Pure: no sockets, no clock.
 
 pub mod app_store_connect;
+pub mod app_store_server;
+pub mod apple_event;
+mod fields;
 pub mod hook;
+pub mod jws;
 pub mod private_key;
 pub mod revenuecat;
 pub mod revenuecat_event;

@@ -3,10 +3,11 @@
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jsonwebtoken::EncodingKey;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use p256::elliptic_curve::ALGORITHM_OID;
 use p256::pkcs8::der::SecretDocument;
 use p256::pkcs8::{AssociatedOid, EncodePrivateKey, PrivateKeyInfoRef};
+use serde_json::Value;
 use std::fmt;
 
 /// Kept as PKCS#8 DER; the bytes are wiped when it is dropped.
@@ -26,6 +27,10 @@ pub enum Fault {
     #[error("the private key is damaged")]
     Damaged,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token could not be signed")]
+pub struct CannotSign;
 
 /// DER of the object identifier arc of PKCS#5 (1.2.840.113549.1.5), which every encrypted key names.
 const PKCS5: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05];
@@ -50,9 +55,12 @@ impl PrivateKey {
         key.to_pkcs8_der().map(PrivateKey).map_err(|_| Fault::Damaged)
     }
 
-    /// For the ES256 tokens that Apple's services ask for.
-    pub fn encoding_key(&self) -> EncodingKey {
-        EncodingKey::from_ec_der(self.0.as_bytes())
+    /// A token as Apple's services ask for it: ES256, with the key's id in the header.
+    pub fn token(&self, key_id: &str, claims: &Value) -> Result<String, CannotSign> {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(key_id.to_owned());
+        let key = EncodingKey::from_ec_der(self.0.as_bytes());
+        jsonwebtoken::encode(&header, claims, &key).map_err(|_| CannotSign)
     }
 
     pub fn pkcs8_der(&self) -> &[u8] {
@@ -86,7 +94,9 @@ impl fmt::Debug for PrivateKey {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use p256::pkcs8::LineEnding;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::Verifier};
+    use p256::pkcs8::{DecodePrivateKey, LineEnding};
 
     pub fn pem() -> String {
         let key = p256::SecretKey::from_slice(&[7; 32]).unwrap();
@@ -95,6 +105,17 @@ pub mod tests {
 
     pub fn key() -> PrivateKey {
         PrivateKey::parse(pem().as_bytes()).unwrap()
+    }
+
+    /// The header and the claims of a token that [`key`] signed.
+    pub fn opened(token: &str) -> (Value, Value) {
+        let parts: Vec<&str> = token.split('.').collect();
+        let [header, claims, signature] = parts[..] else { panic!("{} parts", parts.len()) };
+        let signing = SigningKey::from_pkcs8_der(key().pkcs8_der()).unwrap();
+        let signature = Signature::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+        VerifyingKey::from(&signing).verify(format!("{header}.{claims}").as_bytes(), &signature).unwrap();
+        let part = |text: &str| serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
+        (part(header), part(claims))
     }
 
     fn bare() -> String {

@@ -25,6 +25,28 @@ pub fn revoke_path(user: &UserId, entitlement: &str) -> Result<String, Fault> {
     entitlement_path(user, entitlement, "revoke_promotionals")
 }
 
+/// A GET makes the user where RevenueCat knows none.
+pub fn subscriber_path(user: &UserId) -> Result<String, Fault> {
+    Ok(format!("/v1/subscribers/{}", text::path_segment(user.as_str()).ok_or(Fault::Id)?))
+}
+
+/// The App Store's ids of a subscriber's purchases: of each product the last one.
+pub fn transactions(body: &[u8]) -> Result<Vec<String>, Fault> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| Fault::Shape)?;
+    let subscriber = body["subscriber"].as_object().ok_or(Fault::Shape)?;
+    let all = |name: &str| subscriber.get(name).and_then(Value::as_object).into_iter().flat_map(|all| all.values());
+    let once = all("non_subscriptions").filter_map(Value::as_array).flatten();
+    let bought = all("subscriptions")
+        .chain(once)
+        .filter(|item| item["store"].as_str().is_some_and(|store| matches!(store, "app_store" | "mac_app_store")));
+    let id = |item: &Value| match &item["store_transaction_id"] {
+        Value::String(id) if !id.is_empty() => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    };
+    Ok(bought.filter_map(id).collect())
+}
+
 fn entitlement_path(user: &UserId, entitlement: &str, verb: &str) -> Result<String, Fault> {
     let user = text::path_segment(user.as_str()).ok_or(Fault::Id)?;
     let entitlement = text::path_segment(entitlement).ok_or(Fault::Id)?;
@@ -103,6 +125,19 @@ impl ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn purchases_of_a_subscriber() {
+        let body = r#"{"subscriber":{"subscriptions":{"monthly":{"store":"app_store","store_transaction_id":"2001"},
+            "play":{"store":"play_store","store_transaction_id":"GPA.1"},"odd":{"store":"mac_app_store","store_transaction_id":2003},
+            "rc_promo_pro_custom":{"store":"promotional","store_transaction_id":"rc1"},"none":{"store":"app_store"}},
+            "non_subscriptions":{"coins":[{"store":"app_store","store_transaction_id":"2002"},{"store":"stripe"}]}}}"#;
+        let mut ids = transactions(body.as_bytes()).unwrap();
+        ids.sort();
+        assert_eq!(ids, ["2001", "2002", "2003"]);
+        assert_eq!(transactions(br#"{"subscriber":{}}"#), Ok(vec![]));
+        assert_eq!(transactions(b"[]"), Err(Fault::Shape));
+    }
 
     #[test]
     fn paths() {

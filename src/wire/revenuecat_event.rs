@@ -1,12 +1,10 @@
 //! RevenueCat's webhook events as reports. Any field may be missing, null or of another type; none of that
 //! makes an event unreadable, because an event that is refused is lost after five more attempts.
 
-use crate::domain::at::At;
+use super::fields::{Fields, text};
 use crate::domain::id::{Id, UserId};
-use crate::domain::purchase::{About, Purchase, Report, Source};
-use serde::de::DeserializeOwned;
+use crate::domain::purchase::{About, Purchase, RefundWord, Report, Source};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -16,13 +14,10 @@ pub enum Fault {
 
 /// The most ids of one person that are read.
 const MAX_PEOPLE: usize = 256;
-/// A longer text is none of RevenueCat's or Apple's names.
-const MAX_TEXT: usize = 255;
 
 pub fn parse(body: &[u8]) -> Result<Report<UserId>, Fault> {
-    let envelope = Fields(serde_json::from_slice(body).map_err(|_| Fault::NotAnObject)?);
-    let event = envelope.raw("event").and_then(|event| serde_json::from_str(event.get()).ok());
-    let event = Fields(event.unwrap_or_default());
+    let envelope = Fields::parse(body).ok_or(Fault::NotAnObject)?;
+    let event = envelope.object("event").unwrap_or_default();
     let digest = Id::of("revenuecat", &[body]);
     let id = event.text("id").unwrap_or_else(|| digest.to_string());
     let kind = event.text("type");
@@ -49,10 +44,36 @@ fn about(kind: &str, id: &str, event: &Fields) -> About<UserId> {
         "SUBSCRIBER_ALIAS" => only(people()),
         _ if event.is_promotional() => About::OwnGrant,
         "INITIAL_PURCHASE" | "RENEWAL" | "NON_RENEWING_PURCHASE" if event.is_of_the_app_store() => {
-            About::Purchase { people: people(), purchase: purchase(id, event) }
+            About::Purchase { people: people(), token: None, purchase: Box::new(purchase(id, event)) }
         }
-        _ => only(people()),
+        _ => match later_word(kind, event).filter(|_| event.is_of_the_app_store()) {
+            Some(purchase) => About::Purchase { people: people(), token: None, purchase: Box::new(purchase) },
+            None => only(people()),
+        },
     }
+}
+
+/// What another event says of a purchase made before: whose it is, and whether it was refunded. It is no
+/// redemption, whatever offer it repeats.
+fn later_word(kind: &str, event: &Fields) -> Option<Purchase> {
+    let original_transaction_id = event.text("original_transaction_id")?;
+    let transaction_id = event.text("transaction_id")?;
+    let at = event.instant("event_timestamp_ms");
+    let is_refund = event.word("cancel_reason").as_deref() == Some("CUSTOMER_SUPPORT");
+    let refund = match kind {
+        "CANCELLATION" if is_refund => at.map(|at| RefundWord::Refunded { at }),
+        "REFUND_REVERSED" => Some(RefundWord::Reversed),
+        _ => None,
+    };
+    let product_id = event.text("product_id").unwrap_or_default();
+    Some(Purchase {
+        original_transaction_id,
+        transaction_id,
+        product_id,
+        refund,
+        is_test: event.is_test(),
+        ..Purchase::default()
+    })
 }
 
 fn only(people: Vec<UserId>) -> About<UserId> {
@@ -69,31 +90,12 @@ fn purchase(id: &str, event: &Fields) -> Purchase {
         product_id: event.text("product_id").unwrap_or_default(),
         offer: event.word("offer_code"),
         purchased_at: event.instant("purchased_at_ms").or_else(|| event.instant("event_timestamp_ms")),
-        is_test: event.word("environment").is_some_and(|environment| environment != "PRODUCTION"),
+        is_test: event.is_test(),
+        ..Purchase::default()
     }
 }
 
-/// A JSON object whose values are read only when they are asked for: whatever is odd elsewhere does no harm.
-#[derive(Default)]
-struct Fields<'a>(BTreeMap<String, &'a RawValue>);
-
-impl<'a> Fields<'a> {
-    fn raw(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.get(name).copied()
-    }
-    fn instant(&self, name: &str) -> Option<At> {
-        let raw = self.raw(name)?.get();
-        let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
-        read::<i64>(raw).or_else(|| whole(read::<f64>(raw)?)).map(At)
-    }
-    /// A text that is not empty.
-    fn word(&self, name: &str) -> Option<String> {
-        word(self.raw(name)?)
-    }
-    /// A name: a text, or a whole number as it is written.
-    fn text(&self, name: &str) -> Option<String> {
-        text(self.raw(name)?)
-    }
+impl Fields<'_> {
     /// The valid user ids of these fields and this list, in order and each once.
     fn people(&self, names: &[&str], list: &str) -> Vec<UserId> {
         let single = names.iter().filter_map(|name| self.raw(name));
@@ -110,6 +112,9 @@ impl<'a> Fields<'a> {
         }
         people
     }
+    fn is_test(&self) -> bool {
+        self.word("environment").is_some_and(|environment| environment != "PRODUCTION")
+    }
     fn is_promotional(&self) -> bool {
         ["store", "period_type"].iter().any(|name| self.word(name).as_deref() == Some("PROMOTIONAL"))
     }
@@ -118,24 +123,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn word(raw: &RawValue) -> Option<String> {
-    read::<String>(raw.get()).filter(|text| !text.is_empty() && text.len() <= MAX_TEXT)
-}
-
-fn text(raw: &RawValue) -> Option<String> {
-    let written = raw.get();
-    let digits = written.strip_prefix('-').unwrap_or(written);
-    let is_whole = !digits.is_empty() && written.len() <= MAX_TEXT && digits.bytes().all(|b| b.is_ascii_digit());
-    if is_whole { Some(written.to_owned()) } else { word(raw) }
-}
-
-fn read<T: DeserializeOwned>(raw: &str) -> Option<T> {
-    serde_json::from_str(raw).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::at::At;
     use serde_json::{Value, json};
 
     const AT: i64 = 1_795_253_400_000;
@@ -171,47 +162,53 @@ mod tests {
             product_id: "monthly".to_owned(),
             offer: None,
             purchased_at: Some(At(AT - 5)),
-            is_test: false,
+            ..Purchase::default()
         }
     }
 
     fn purchase_of(purchase: Purchase) -> About<UserId> {
-        About::Purchase { people: jen(), purchase }
+        About::Purchase { people: jen(), token: None, purchase: Box::new(purchase) }
     }
 
     #[test]
     fn every_type() {
         let purchase = || purchase_of(bought());
         let people = || About::People(jen());
+        let later = |refund| purchase_of(Purchase { purchased_at: None, refund, ..bought() });
+        let refunded = Some(RefundWord::Refunded { at: At(AT) });
         let moved = json!({"app_user_id": null, "transferred_from": ["a", "b"], "transferred_to": ["c"]});
         let rows = [
             ("TEST", json!({}), About::Nothing),
             ("INITIAL_PURCHASE", json!({}), purchase()),
             ("RENEWAL", json!({"is_trial_conversion": false}), purchase()),
             ("NON_RENEWING_PURCHASE", json!({"expiration_at_ms": null}), purchase()),
-            ("PRODUCT_CHANGE", json!({"new_product_id": "yearly"}), people()),
-            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "price": -9.99}), people()),
-            ("UNCANCELLATION", json!({}), people()),
-            ("EXPIRATION", json!({"expiration_reason": "UNSUBSCRIBE"}), people()),
-            ("BILLING_ISSUE", json!({"grace_period_expiration_at_ms": null}), people()),
+            ("PRODUCT_CHANGE", json!({"new_product_id": "yearly"}), later(None)),
+            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "price": -9.99}), later(refunded)),
+            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "offer_code": "REF30"}), later(refunded)),
+            ("CANCELLATION", json!({"cancel_reason": "UNSUBSCRIBE"}), later(None)),
+            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "store": "PLAY_STORE"}), people()),
+            ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "transaction_id": null}), people()),
+            ("UNCANCELLATION", json!({}), later(None)),
+            ("EXPIRATION", json!({"expiration_reason": "UNSUBSCRIBE"}), later(None)),
+            ("BILLING_ISSUE", json!({"grace_period_expiration_at_ms": null}), later(None)),
             ("SUBSCRIPTION_PAUSED", json!({"store": "PLAY_STORE"}), people()),
-            ("SUBSCRIPTION_EXTENDED", json!({}), people()),
+            ("SUBSCRIPTION_EXTENDED", json!({}), later(None)),
             ("TRANSFER", moved, About::Transfer { from: ids(&["a", "b"]), to: ids(&["c"]) }),
             ("TRANSFER", json!({"transferred_from": [], "transferred_to": ["c"]}), About::Nothing),
             ("TRANSFER", json!({"transferred_from": ["a"]}), About::Nothing),
-            ("REFUND_REVERSED", json!({}), people()),
-            ("TEMPORARY_ENTITLEMENT_GRANT", json!({}), people()),
-            ("INVOICE_ISSUANCE", json!({}), people()),
-            ("VIRTUAL_CURRENCY_TRANSACTION", json!({}), people()),
-            ("EXPERIMENT_ENROLLMENT", json!({}), people()),
+            ("REFUND_REVERSED", json!({}), later(Some(RefundWord::Reversed))),
+            ("TEMPORARY_ENTITLEMENT_GRANT", json!({"original_transaction_id": null}), people()),
+            ("INVOICE_ISSUANCE", json!({"store": "RC_BILLING"}), people()),
+            ("VIRTUAL_CURRENCY_TRANSACTION", json!({"transaction_id": null}), people()),
+            ("EXPERIMENT_ENROLLMENT", json!({"transaction_id": null}), people()),
             ("SUBSCRIBER_ALIAS", json!({}), people()),
-            ("PURCHASE_REDEEMED", json!({}), people()),
-            ("PRICE_INCREASE_CONSENT_REQUIRED", json!({}), people()),
-            ("PAYWALL_IMPRESSION", json!({}), people()),
-            ("OF_NEXT_YEAR", json!({}), people()),
+            ("PURCHASE_REDEEMED", json!({}), later(None)),
+            ("PRICE_INCREASE_CONSENT_REQUIRED", json!({}), later(None)),
+            ("PAYWALL_IMPRESSION", json!({"original_transaction_id": null}), people()),
+            ("OF_NEXT_YEAR", json!({}), later(None)),
             (
                 "OF_NEXT_YEAR",
-                json!({"app_user_id": null, "original_app_user_id": 7.5, "aliases": "jen"}),
+                json!({"app_user_id": null, "original_app_user_id": 7.5, "aliases": "jen", "transaction_id": null}),
                 About::Nothing,
             ),
         ];
@@ -321,7 +318,7 @@ mod tests {
         );
         let report = parse(body.as_bytes()).unwrap();
         assert_eq!((report.event.as_str(), report.kind.as_str(), report.at), ("8", "RENEWAL", None));
-        let About::Purchase { people, purchase } = report.about else { panic!("{:?}", report.about) };
+        let About::Purchase { people, purchase, .. } = report.about else { panic!("{:?}", report.about) };
         assert_eq!(people, ids(&["jen"]));
         assert_eq!(purchase.transaction_id, "event:8");
     }

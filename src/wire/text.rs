@@ -49,6 +49,13 @@ pub fn path_segment(text: &str) -> Option<String> {
     (!matches!(text, "" | "." | "..")).then(|| percent_encode(text))
 }
 
+/// Hexadecimal digits of either case, in five groups.
+pub fn is_uuid(text: &str) -> bool {
+    let is_at =
+        |i: usize, byte: u8| if matches!(i, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    text.len() == 36 && text.bytes().enumerate().all(|(i, byte)| is_at(i, byte))
+}
+
 /// A code as a log may show it: its last four characters.
 pub fn mask(code: &str) -> String {
     let hidden = code.chars().count().saturating_sub(4);
@@ -163,6 +170,25 @@ mod tests {
             redeem_url(1_234_567_890, "AB12&x"),
             "https://apps.apple.com/redeem?ctx=offercodes&id=1234567890&code=AB12%26x"
         );
+    }
+
+    #[test]
+    fn uuids() {
+        let rows = [
+            ("7e3fb20b-4cdb-47cc-936d-99d65f608138", true),
+            ("7E3FB20B-4CDB-47CC-936D-99D65F608138", true),
+            ("7e3fb20b4cdb47cc936d99d65f608138", false),
+            ("7e3fb20b-4cdb-47cc-936d-99d65f60813", false),
+            ("7e3fb20b-4cdb-47cc-936d-99d65f6081380", false),
+            ("7e3fb20b-4cdb-47cc-936d099d65f608138", false),
+            ("7e3fb20b-4cdb-47cc-936d-99d65f60813g", false),
+            ("{e3fb20b-4cdb-47cc-936d-99d65f60813}", false),
+            ("7e3fb20b-4cdb-47cc-936d-99d65f6081é", false),
+            ("", false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(is_uuid(text), expected, "{text}");
+        }
     }
 
     #[test]

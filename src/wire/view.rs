@@ -9,13 +9,17 @@ use crate::domain::completion::{Completion, CompletionState};
 use crate::domain::decide::claim::ClaimBy;
 use crate::domain::decide::due::DueWhat;
 use crate::domain::decide::{By, Command, Put};
-use crate::domain::delivery::{Effect, Item, ItemState, Outcome};
+use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
 use crate::domain::entry::{Entry, Subject};
+use crate::domain::hearing::Hearing;
 use crate::domain::id::Person;
 use crate::domain::policy::{Environment, Policy};
 use crate::domain::pool::Pool;
-use crate::domain::purchase::About;
+use crate::domain::purchase::{About, RefundWord};
 use crate::domain::redemption::Redemption;
+use crate::domain::referrer::Referrer;
+use crate::domain::refund::Refund;
+use crate::domain::subscription::{Offer, Subscription};
 use serde_json::{Value, json};
 
 /// How people are called: by their user id, or by a hash where they were erased.
@@ -32,6 +36,10 @@ fn environment(environment: Environment) -> &'static str {
         Environment::Production => "PRODUCTION",
         Environment::Sandbox => "SANDBOX",
     }
+}
+
+fn tested(is_test: bool) -> &'static str {
+    environment(if is_test { Environment::Sandbox } else { Environment::Production })
 }
 
 /// A completion as its referee may see it: not whose it is.
@@ -123,10 +131,49 @@ impl View<'_> {
         let sources: Vec<&str> = row.sources.iter().map(|source| source.word()).collect();
         json!({
             "original_transaction_id": row.original_transaction_id, "transaction_id": row.transaction_id,
-            "user": (self.name)(row.user), "offer": row.offer, "campaign": row.campaign,
+            "user": row.user.map(self.name), "offer": row.offer, "campaign": row.campaign,
             "product_id": row.product_id, "source": sources.first(), "sources": sources,
-            "environment": if row.is_test { "SANDBOX" } else { "PRODUCTION" },
+            "environment": tested(row.is_test),
             "status": row.state.word(), "redeemed_at": rfc3339(row.redeemed_at),
+        })
+    }
+
+    pub fn referrer(&self, row: &Referrer) -> Value {
+        json!({
+            "campaign": row.campaign, "user": (self.name)(row.person), "slug": row.slug,
+            "code": row.current.as_ref().map(|code| code.as_str()), "credited": row.credited,
+            "reversed": row.reversed, "days": row.days,
+        })
+    }
+
+    pub fn subscription(&self, row: &Subscription, now: At) -> Value {
+        let (period, renewal) = (row.period.as_ref(), row.renewal.as_ref());
+        json!({
+            "original_transaction_id": row.original_transaction_id, "user": row.person().map(self.name),
+            "environment": tested(row.is_test), "status": row.status(now).map(|status| status.word()),
+            "product_id": period.map(|period| &period.product_id),
+            "transaction_id": period.map(|period| &period.transaction_id),
+            "purchased_at": time(period.map(|period| period.purchased_at)),
+            "expires_at": time(period.and_then(|period| period.expires_at)),
+            "revoked_at": time(period.and_then(|period| period.revoked_at)),
+            "family_shared": row.is_family_shared(), "offer": period.and_then(|period| offer(period.offer.as_ref())),
+            "auto_renew": renewal.map(|renewal| renewal.auto_renew),
+            "renews_at": time(renewal.and_then(|renewal| renewal.renews_at)),
+            "renews_to": renewal.map(|renewal| &renewal.product_id),
+            "next_offer": renewal.and_then(|renewal| offer(renewal.offer.as_ref())),
+            "grace_until": time(renewal.and_then(|renewal| renewal.grace_until)),
+            "redeemed_offers": row.offers,
+        })
+    }
+
+    fn refund(&self, row: &Refund) -> Value {
+        let refunded_at = match row.word {
+            RefundWord::Refunded { at } => Some(at),
+            RefundWord::Reversed => None,
+        };
+        json!({
+            "transaction_id": row.transaction_id, "original_transaction_id": row.original_transaction_id,
+            "refunded_at": time(refunded_at), "told_at": rfc3339(row.told_at),
         })
     }
 
@@ -137,11 +184,15 @@ impl View<'_> {
         };
         let end = match &row.effect {
             Effect::Grant { end, .. } => Some(*end),
-            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } => None,
+            _ => None,
+        };
+        let since = match &row.effect {
+            Effect::CatchUp { since, .. } => Some(*since),
+            _ => None,
         };
         json!({
             "id": format!("{}-{}", row.id.seq, row.id.n), "kind": row.effect.kind(),
-            "target": self.target(&row.effect), "end": time(end), "status": row.state.word(),
+            "target": self.target(&row.effect), "end": time(end), "since": time(since), "status": row.state.word(),
             "attempts": row.attempts, "next_at": time(next), "last_error": row.last_error,
             "caused_by": row.caused_by, "made_at": rfc3339(row.made_at),
         })
@@ -152,6 +203,11 @@ impl View<'_> {
             Effect::Grant { to, .. } => (self.name)(*to),
             Effect::RequestBatch { campaign, .. } => campaign.clone(),
             Effect::FetchCodes { batch, .. } => batch.to_string(),
+            Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone(),
+            Effect::LookUp { person } => (self.name)(*person),
+            Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
+                tested(*is_test).to_owned()
+            }
         }
     }
 
@@ -171,7 +227,7 @@ impl View<'_> {
             "seq": seq, "at": rfc3339(entry.at), "kind": entry.command.kind(), "by": by, "reason": reason,
             "subjects": entry.subjects().iter().map(subject).collect::<Vec<_>>(),
             "summary": self.summary(entry),
-            "detail": entry.puts.iter().map(|put| self.put(put)).collect::<Vec<_>>(),
+            "detail": entry.puts.iter().map(|put| self.put(put, entry.at)).collect::<Vec<_>>(),
         })
     }
 
@@ -190,7 +246,7 @@ impl View<'_> {
                 format!("{} {verb} {what}", who(ask.person))
             }
             Command::Report(report) => match &report.about {
-                About::Purchase { people, purchase } => format!(
+                About::Purchase { people, purchase, .. } => format!(
                     "{} reported {} of {} by {}{}",
                     report.source.word(),
                     report.kind,
@@ -202,6 +258,12 @@ impl View<'_> {
                     let first = |people: &[Person]| people.first().map_or("nobody".to_owned(), |p| who(*p));
                     format!("{} moved purchases of {} to {}", report.source.word(), first(from), first(to))
                 }
+                About::Download { people, .. } => format!(
+                    "{} reported {} of {}",
+                    report.source.word(),
+                    report.kind,
+                    people.first().map_or("nobody".to_owned(), |person| who(*person)),
+                ),
                 About::OwnGrant => {
                     format!("{} reported {}: a grant of our own, ignored", report.source.word(), report.kind)
                 }
@@ -212,6 +274,14 @@ impl View<'_> {
             Command::Import(ask) => format!("codes of {} were imported", ask.batch.campaign),
             Command::Begin(_) => "an attempt at a delivery began".to_owned(),
             Command::Settle(ask) => match &ask.outcome {
+                Outcome::Done(Answer::CaughtUp { until, read, new }) => {
+                    format!("{read} notifications until {} were read, {new} of them new", rfc3339(*until))
+                }
+                Outcome::Done(Answer::LookedUp { purchases }) => format!("{purchases} purchases were found"),
+                Outcome::Done(Answer::TestSent { result, has_arrived }) => {
+                    let arrived = if *has_arrived { "it arrived" } else { "it did not arrive here" };
+                    format!("Apple sent the TEST notification: {result}; {arrived}")
+                }
                 Outcome::Done(_) => "a delivery was answered".to_owned(),
                 Outcome::Again { why, .. } | Outcome::Never { why } | Outcome::Unsure { why } => {
                     format!("a delivery failed: {why}")
@@ -224,7 +294,13 @@ impl View<'_> {
             Command::Fire(due) => match &due.what {
                 DueWhat::TakeOff { campaign, .. } => format!("a batch of {campaign} is too near its end to hand out"),
                 DueWhat::Expire { .. } => "codes of a batch ended".to_owned(),
+                DueWhat::LookUp { referee, .. } => format!("a claim of {} still waits", who(*referee)),
             },
+            Command::CatchUp(ask) => {
+                let since = ask.since.map_or("the last time".to_owned(), rfc3339);
+                format!("Apple's notifications ({}) since {since} are to be read", tested(ask.is_test))
+            }
+            Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
         };
         let follows: Vec<String> = entry.puts.iter().filter_map(|put| self.consequence(put)).collect();
         if follows.is_empty() { asked } else { format!("{asked}: {}", follows.join("; ")) }
@@ -240,6 +316,10 @@ impl View<'_> {
                 format!("completion for {who} {} ({}{days}{test})", row.state.word(), why.unwrap_or("no method"))
             }
             Put::Redemption(row) => format!("redemption {} {}", row.original_transaction_id, row.state.word()),
+            Put::Refund(row) => match row.word {
+                RefundWord::Refunded { .. } => format!("transaction {} was refunded", row.transaction_id),
+                RefundWord::Reversed => format!("the refund of transaction {} was reversed", row.transaction_id),
+            },
             Put::Account(row) => format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end)),
             Put::Claim(row) => format!("claim of {} {}", (self.name)(row.referee), row.state.word()),
             Put::Item(row) => format!("{} {}", row.effect.kind(), row.state.word()),
@@ -248,7 +328,7 @@ impl View<'_> {
         })
     }
 
-    fn put(&self, put: &Put) -> Value {
+    fn put(&self, put: &Put, at: At) -> Value {
         let (noun, row) = match put {
             Put::Rules(row) => ("rules", json!({"campaign": row.policy.campaign, "version": row.version})),
             Put::Pool(row) => {
@@ -258,16 +338,19 @@ impl View<'_> {
             Put::Batch(row) => ("batch", batch(row)),
             Put::Chunk(row) => ("chunk", json!({"batch": row.batch.to_string(), "number": row.number})),
             Put::Code(row) => ("code", self.code(row)),
-            Put::Referrer(row) => (
-                "referrer",
-                json!({"campaign": row.campaign, "user": (self.name)(row.person), "slug": row.slug,
-                       "code": row.current.as_ref().map(|code| code.as_str()), "credited": row.credited, "days": row.days}),
-            ),
+            Put::Referrer(row) => ("referrer", self.referrer(row)),
             Put::Alias(row) => ("alias", json!({"user": (self.name)(row.person), "of": (self.name)(row.circle)})),
             Put::Move(row) => {
                 ("move", json!({"from": (self.name)(row.from), "to": (self.name)(row.to), "at": rfc3339(row.at)}))
             }
             Put::Claim(row) => ("claim", self.claim(row)),
+            Put::Subscription(row) => ("subscription", self.subscription(row, at)),
+            Put::Refund(row) => ("refund", self.refund(row)),
+            Put::Download(row) => {
+                let people: Vec<String> = row.people.iter().map(|person| (self.name)(*person)).collect();
+                ("download", json!({"app_transaction_id": row.app_transaction_id, "users": people}))
+            }
+            Put::Hearing(row) => ("notifications", hearing(row)),
             Put::Redemption(row) => ("redemption", self.redemption(row)),
             Put::Completion(row) => ("completion", self.completion(row)),
             Put::Account(row) => {
@@ -282,6 +365,22 @@ impl View<'_> {
         };
         json!({ noun: row })
     }
+}
+
+fn offer(row: Option<&Offer>) -> Option<Value> {
+    row.map(|row| json!({"type": row.kind.word(), "id": row.id}))
+}
+
+/// How far Apple's notifications of an environment were read, and the last TEST.
+pub fn hearing(row: &Hearing) -> Value {
+    let test = row.test.as_ref().map(|test| {
+        let end = test.end.as_ref();
+        json!({
+            "asked_at": rfc3339(test.asked_at), "ended_at": time(end.map(|end| end.at)),
+            "result": end.map(|end| &end.result), "arrived": end.map(|end| end.has_arrived),
+        })
+    });
+    json!({ "environment": tested(row.is_test), "caught_up_until": rfc3339(row.caught_up), "test": test })
 }
 
 /// Words for a share sheet, with the names in braces filled in.

@@ -20,10 +20,12 @@ enum Who {
     Anyone,
     User,
     RevenueCat,
+    /// Proves itself by what it signed.
+    Apple,
     Admin,
 }
 
-use Who::{Admin, Anyone, RevenueCat, User};
+use Who::{Admin, Anyone, Apple, RevenueCat, User};
 
 /// Every route as it is written in the sources: method, path, who.
 const ROUTES: &[(&str, &str, Who)] = &[
@@ -35,6 +37,8 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/referral/claim", User),
     ("POST", "/referral/confirm-redemption", User),
     ("POST", "/webhooks/revenuecat", RevenueCat),
+    ("POST", "/webhooks/apple", Apple),
+    ("POST", "/webhooks/apple/sandbox", Apple),
     ("GET", "/stats", Admin),
     ("GET", "/pool", Admin),
     ("POST", "/pool/refill", Admin),
@@ -48,6 +52,10 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/journal", Admin),
     ("POST", "/outbox/{id}/retry", Admin),
     ("POST", "/outbox/{id}/discard", Admin),
+    ("GET", "/notifications", Admin),
+    ("POST", "/notifications/catch-up", Admin),
+    ("POST", "/notifications/test", Admin),
+    ("GET", "/users/{id}", Admin),
     ("GET", "/explain/{subject}", Admin),
     ("GET", "/metrics", Admin),
 ];
@@ -112,7 +120,7 @@ async fn wrong_or_missing_authorization_is_refused_on_every_route() {
     let journal = world.journal();
     for (method, path, who) in ROUTES {
         let mut attempts = match who {
-            Anyone => continue,
+            Anyone | Apple => continue,
             User => wrong(SERVER_KEY),
             RevenueCat => wrong(HOOK_AUTHORIZATION),
             Admin => wrong(ADMIN_TOKEN),

@@ -158,7 +158,8 @@ async fn methods_and_paths_that_are_not_there_are_problems() {
         ("GET", "/referral", 404, "not-found"),
         ("GET", "/referral/my-code/", 404, "not-found"),
         ("GET", "/REFERRAL/MY-CODE", 404, "not-found"),
-        ("POST", "/webhooks/apple", 404, "not-found"),
+        ("GET", "/webhooks/apple", 405, "method-not-allowed"),
+        ("POST", "/webhooks/apple/", 404, "not-found"),
         ("GET", "/%2e%2e/etc/passwd", 404, "not-found"),
     ] {
         world.raw(method, &format!("{}{path}", world.public), &[], "").await.problem(status, name);

@@ -3,6 +3,7 @@
 mod support;
 
 mod admin;
+mod apple;
 mod auth;
 mod claim;
 mod crash;

@@ -37,7 +37,7 @@ async fn every_event_is_kept_and_lands_where_it_belongs() {
         (Event::promotional("s", "premium", None, now), 0),
         (Event::promotional("t", "premium", Some(now), now).offer(OFFER), 0),
         (Event::purchase("SOMETHING_NEW", "u", now).offer(OFFER), 0),
-        (Event::initial_purchase("guest", now).offer(OFFER).set("aliases", json!([])), 0),
+        (Event::initial_purchase("guest", now).offer(OFFER).set("aliases", json!([])), 1),
         (Event::initial_purchase("v", now).set("offer_code", json!(7)).set("price", json!({})), 0),
     ];
     let mut redemptions = 0;
@@ -52,7 +52,7 @@ async fn every_event_is_kept_and_lands_where_it_belongs() {
         assert_eq!(found, redemptions, "{:?}", String::from_utf8_lossy(&event.body()));
     }
     let stats = world.admin("stats").await;
-    assert_eq!(stats["campaigns"]["friends"]["redemptions"]["unattributed"], 5);
+    assert_eq!(stats["campaigns"]["friends"]["redemptions"]["unattributed"], 6);
     assert_eq!(stats["redemptions_of_other_offers"], 1);
     assert_eq!(stats["last_webhook"]["revenuecat"], "2026-09-21T14:13:20Z");
     assert_eq!(world.counts().await["completions"]["credited"], 0);

@@ -107,6 +107,7 @@ impl Stage {
                 private_key: Secret::new(pem),
                 base_url: apple.base_url().to_owned(),
             }),
+            app_store_server: None,
             revenuecat: Some(config::RevenueCat {
                 webhook_authorization: keys.webhook.clone(),
                 webhook_signing_secret: None,
@@ -114,6 +115,7 @@ impl Stage {
                 base_url: revenuecat.base_url().to_owned(),
                 entitlement: ENTITLEMENT.to_owned(),
             }),
+            notifications: config::Notifications { max_age_days: 8 },
             campaigns: vec![campaign()],
         };
         let config = Config {
@@ -214,7 +216,7 @@ fn campaign() -> Campaign {
         offer_code_id: OFFER_CODE_ID.to_owned(),
         product_ids: vec![PRODUCT.to_owned()],
         pool,
-        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30 },
+        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
         reward: RewardRules { days: DAYS, test_rewards: false },
     };
     let share_text = "Use code {code} for a free month: {share_url}".to_owned();

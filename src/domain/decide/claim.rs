@@ -1,5 +1,6 @@
 //! A referee says which code they use, or whose link they came through.
 
+use super::due::Due;
 use super::share::Shelf;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::attribution::{Case, Changes, Filed};
@@ -17,6 +18,17 @@ pub struct MakeClaim {
     pub person: Person,
     /// The app says that the code was redeemed.
     pub confirm: bool,
+    /// The original transaction of the purchase that the app showed for it.
+    pub shows: Option<String>,
+    /// Apple can be told who the user is, as an `appAccountToken`.
+    pub has_token: bool,
+}
+
+impl MakeClaim {
+    /// A claim, and nothing to show for it.
+    pub fn of(by: ClaimBy, person: Person) -> MakeClaim {
+        MakeClaim { by, person, confirm: false, shows: None, has_token: false }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +39,8 @@ pub enum ClaimBy {
 
 pub struct ClaimFacts {
     pub case: Case,
+    /// What the app showed completed something in the campaign before.
+    pub is_spent: bool,
     pub target: Option<Target>,
 }
 
@@ -50,9 +64,14 @@ impl Family for ClaimFamily {
     type Facts = ClaimFacts;
 
     fn decide(facts: &ClaimFacts, command: &MakeClaim, stamp: Stamp) -> Result<Decision, Refusal> {
+        let mut case = facts.case.clone();
+        case.tokens.extend(command.has_token.then_some(command.person));
         match &facts.target {
-            Some(Target::Code { code, rival }) => by_code(&facts.case, code, rival.as_ref(), command, stamp),
-            Some(Target::Link { referrer, shelf }) => by_link(&facts.case, referrer, shelf, command, stamp),
+            Some(Target::Code { code, .. }) if facts.is_spent && !case.is_completed(&code.campaign) => {
+                Err(Refusal::AlreadyClaimed)
+            }
+            Some(Target::Code { code, rival }) => by_code(&case, code, rival.as_ref(), command, stamp),
+            Some(Target::Link { referrer, shelf }) => by_link(&case, referrer, shelf, command, stamp),
             None => Err(match command.by {
                 ClaimBy::Code(_) => Refusal::UnknownCode,
                 ClaimBy::Slug(_) => Refusal::UnknownSlug,
@@ -68,7 +87,7 @@ fn by_code(
     command: &MakeClaim,
     stamp: Stamp,
 ) -> Result<Decision, Refusal> {
-    let is_self = case.circle.has(code.assigned_to);
+    let is_self = case.is_self(code.assigned_to);
     if let Some(standing) = case.standing(&code.campaign, stamp.at) {
         if standing.claim.code == code.text {
             return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), command, stamp));
@@ -114,7 +133,7 @@ fn by_link(
     command: &MakeClaim,
     stamp: Stamp,
 ) -> Result<Decision, Refusal> {
-    if case.circle.has(referrer.person) {
+    if case.is_self(referrer.person) {
         return Err(Refusal::SelfReferral);
     }
     if let Some(standing) = case.standing(&referrer.campaign, stamp.at) {
@@ -181,6 +200,10 @@ fn proceed(
     }
     decision.take(std::mem::take::<Changes>(&mut changes));
     let filed = &case.claims[at];
+    let asks = case.rules_of(&campaign).is_some_and(|rules| rules.policy.attribution.asks_apple);
+    if fresh && asks && filed.claim.state == ClaimState::Pending {
+        decision.put(Put::Due(Due::look_up(&filed.claim, 0)));
+    }
     decision.reply = match filed.claim.state {
         ClaimState::Rejected => Reply::SelfReferral,
         _ => Reply::Claim { claim: filed.claim.clone(), completion: filed.completion.clone(), fresh },
@@ -238,8 +261,9 @@ mod tests {
         }
         let rival = row.rival.map(|days| sample::claim(&code, 9, day(-days), ClaimState::Pending));
         code.claimed_by = rival.as_ref().map(|rival| rival.referee);
-        let command = MakeClaim { by: ClaimBy::Code(code.text.clone()), person: person(1), confirm: row.confirm };
-        let facts = ClaimFacts { case, target: Some(Target::Code { code, rival }) };
+        let by = ClaimBy::Code(code.text.clone());
+        let command = MakeClaim { confirm: row.confirm, ..MakeClaim::of(by, person(1)) };
+        let facts = ClaimFacts { case, is_spent: false, target: Some(Target::Code { code, rival }) };
         let decided = ClaimFamily::decide(&facts, &command, sample::stamp(row.at));
         let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
             Reply::Claim { claim, .. } => claim.state.word(),
@@ -315,8 +339,8 @@ mod tests {
             case.claims.extend(before);
             let referrer = case.referrers[&("friends".to_owned(), person(100))].clone();
             let shelf = sample::shelf(sample::policy(), codes, codes);
-            let facts = ClaimFacts { case, target: Some(Target::Link { referrer, shelf }) };
-            let command = MakeClaim { by: ClaimBy::Slug("slug-100".into()), person: person(1), confirm: false };
+            let facts = ClaimFacts { case, is_spent: false, target: Some(Target::Link { referrer, shelf }) };
+            let command = MakeClaim::of(ClaimBy::Slug("slug-100".into()), person(1));
             let decided = ClaimFamily::decide(&facts, &command, sample::stamp(NOON));
             let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
                 Reply::Claim { claim, fresh, .. } => {
@@ -336,8 +360,8 @@ mod tests {
             (ClaimBy::Slug("x".into()), Refusal::UnknownSlug),
             (ClaimBy::Code(CodeText::parse("CODE999").unwrap()), Refusal::UnknownCode),
         ] {
-            let facts = ClaimFacts { case: sample::case(sample::policy(), &[1]), target: None };
-            let command = MakeClaim { by, person: person(1), confirm: true };
+            let facts = ClaimFacts { case: sample::case(sample::policy(), &[1]), is_spent: false, target: None };
+            let command = MakeClaim { confirm: true, ..MakeClaim::of(by, person(1)) };
             assert_eq!(ClaimFamily::decide(&facts, &command, sample::stamp(NOON)), Err(refusal));
         }
     }

@@ -4,6 +4,7 @@ use super::pool::{chunks, shelve};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::hearing::{Hearing, TestEnd};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use crate::domain::reward::Account;
@@ -48,6 +49,8 @@ pub struct ItemFacts {
     pub account: Option<Account>,
     /// What a batch's request or reading is about.
     pub stock: Option<Stock>,
+    /// How far the notifications of an environment were read.
+    pub hearing: Option<Hearing>,
 }
 
 pub struct Stock {
@@ -95,6 +98,9 @@ impl Family for SettleFamily {
         if let Some(stock) = &facts.stock {
             follow(stock, &item, &outcome, stamp, &mut decision);
         }
+        if let Some(hearing) = &facts.hearing {
+            hear(hearing.clone(), &item, &outcome, stamp, &mut decision);
+        }
         Ok(decision)
     }
 }
@@ -137,14 +143,39 @@ fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
             decision.put(Put::Batch(batch));
             decision.put_pool(pool, policy, stamp.at, false);
         }
-        Outcome::Done(Answer::Granted { .. }) => {}
+        Outcome::Done(_) | Outcome::Absent => {}
         Outcome::Again { why, .. } | Outcome::Never { why } | Outcome::Unsure { why } => {
             if matches!(item.state, ItemState::Dead { .. }) {
                 give_up(batch, pool, why, stamp, decision);
             }
         }
-        Outcome::Absent => {}
     }
+}
+
+/// What the outcome says of Apple's notifications.
+fn hear(mut hearing: Hearing, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
+    let is_dead = matches!(item.state, ItemState::Dead { .. });
+    match (&item.effect, outcome) {
+        (Effect::CatchUp { .. }, Outcome::Done(Answer::CaughtUp { until, .. })) => {
+            hearing.caught_up = hearing.caught_up.max(*until);
+        }
+        (Effect::RequestTest { is_test }, Outcome::Done(Answer::TestRequested { token })) => {
+            let Some(test) = &mut hearing.test else { return };
+            test.token = Some(token.clone());
+            decision.effects.push(Effect::CheckTest { is_test: *is_test, token: token.clone() });
+        }
+        (Effect::CheckTest { token, .. }, Outcome::Done(Answer::TestSent { result, has_arrived })) => {
+            let Some(test) = hearing.test.as_mut().filter(|test| test.token.as_ref() == Some(token)) else { return };
+            test.end = Some(TestEnd { at: stamp.at, result: result.clone(), has_arrived: *has_arrived });
+        }
+        (Effect::RequestTest { .. } | Effect::CheckTest { .. }, _) if is_dead => {
+            let Some(test) = &mut hearing.test else { return };
+            let why = item.last_error.clone().unwrap_or_default();
+            test.end = Some(TestEnd { at: stamp.at, result: why, has_arrived: false });
+        }
+        _ => return,
+    }
+    decision.put(Put::Hearing(hearing));
 }
 
 fn give_up(mut batch: Batch, mut pool: Pool, why: &str, stamp: Stamp, decision: &mut Decision) {
@@ -262,7 +293,7 @@ mod tests {
             let pool = Pool { coming: Some(batch.id), ..Pool::new("friends") };
             Stock { rules: sample::rules(sample::policy()), pool, batch }
         });
-        ItemFacts { item: Some(item), lane_is_busy: false, is_outdated: false, account: None, stock }
+        ItemFacts { item: Some(item), lane_is_busy: false, is_outdated: false, account: None, stock, hearing: None }
     }
 
     const BEGUN: ItemState = ItemState::Begun { at: NOON };

@@ -1,9 +1,11 @@
 //! Things whose time has come. They stand in the due list until they are done.
 
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
-use crate::domain::at::At;
+use crate::domain::at::{At, Span};
+use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::Code;
-use crate::domain::id::Id;
+use crate::domain::delivery::Effect;
+use crate::domain::id::{Id, Person};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,19 @@ pub enum DueWhat {
     TakeOff { campaign: String, batch: Id },
     /// The batch's codes end: those handed out and not used, chunk by chunk.
     Expire { batch: Id, chunk: u32 },
+    /// A claim that still waits: others are asked what its referee bought.
+    LookUp { campaign: String, referee: Person, claimed_at: At, round: u8 },
+}
+
+/// How long after the claim others are asked. RevenueCat gives up after some three hours, Apple after a week.
+const ROUNDS: [Span; 3] = [Span::hours(1), Span::days(1), Span::days(7)];
+
+impl Due {
+    pub fn look_up(claim: &Claim, round: u8) -> Due {
+        let what =
+            DueWhat::LookUp { campaign: claim.campaign.clone(), referee: claim.referee, claimed_at: claim.at, round };
+        Due { at: claim.at.plus(ROUNDS[usize::from(round).min(ROUNDS.len() - 1)]), what }
+    }
 }
 
 pub struct DueFacts {
@@ -29,6 +44,8 @@ pub struct DueFacts {
     pub stock: Option<(Arc<Rules>, Pool)>,
     /// The codes of the chunk that were handed out; absent where the batch has no such chunk.
     pub codes: Option<Vec<Code>>,
+    /// The claim that is to be looked up, and the rules it stands under.
+    pub claim: Option<(Claim, Arc<Rules>)>,
 }
 
 pub struct DueFamily;
@@ -59,6 +76,17 @@ impl Family for DueFamily {
                     decision.put(Put::Due(Due { at: due.at, what }));
                 }
             }
+            DueWhat::LookUp { referee, claimed_at, round, .. } => {
+                let waits = |claim: &Claim| claim.state == ClaimState::Pending && claim.at == *claimed_at;
+                let found = facts.claim.as_ref().filter(|(claim, _)| waits(claim));
+                if let Some((claim, rules)) = found.filter(|(_, rules)| rules.policy.attribution.asks_apple) {
+                    decision.effects.push(Effect::LookUp { person: *referee });
+                    let next = Due::look_up(claim, round + 1);
+                    if usize::from(round + 1) < ROUNDS.len() && claim.binds(next.at, &rules.policy.attribution) {
+                        decision.put(Put::Due(next));
+                    }
+                }
+            }
         }
         Ok(decision)
     }
@@ -69,6 +97,10 @@ mod tests {
     use super::*;
     use crate::domain::code::CodeState;
     use crate::domain::sample::{self, NOON, day, stamp};
+
+    fn facts() -> DueFacts {
+        DueFacts { stands: true, stock: None, codes: None, claim: None }
+    }
 
     fn expire() -> Due {
         Due { at: day(100), what: DueWhat::Expire { batch: Id([1; 16]), chunk: 4 } }
@@ -87,7 +119,7 @@ mod tests {
             CodeState::Expired { at: NOON },
         ];
         let codes: Vec<Code> = states.into_iter().map(|state| sample::code(0, 1, state)).collect();
-        let decision = decide(&DueFacts { stands: true, stock: None, codes: Some(codes) }, &expire());
+        let decision = decide(&DueFacts { codes: Some(codes), ..facts() }, &expire());
         let next = Due { at: day(100), what: DueWhat::Expire { batch: Id([1; 16]), chunk: 5 } };
         let ended = sample::code(0, 1, CodeState::Expired { at: day(100) });
         assert_eq!(decision.puts, [Put::DueGone(expire()), Put::Code(ended), Put::Due(next)]);
@@ -96,7 +128,7 @@ mod tests {
     #[test]
     fn the_last_chunk_ends_the_list_and_what_is_gone_is_done() {
         for (stands, puts) in [(true, vec![Put::DueGone(expire())]), (false, vec![])] {
-            assert_eq!(decide(&DueFacts { stands, stock: None, codes: None }, &expire()).puts, puts);
+            assert_eq!(decide(&DueFacts { stands, ..facts() }, &expire()).puts, puts);
         }
     }
 
@@ -104,12 +136,44 @@ mod tests {
     fn a_batch_near_its_end_leaves_the_stock() {
         let shelf = sample::shelf(sample::policy(), 10, 0);
         let due = Due { at: day(86), what: DueWhat::TakeOff { campaign: "friends".into(), batch: Id([1; 16]) } };
-        let facts = DueFacts { stands: true, stock: Some((shelf.rules, shelf.pool)), codes: None };
+        let facts = DueFacts { stock: Some((shelf.rules, shelf.pool)), ..facts() };
         let decision = decide(&facts, &due);
         let left = decision.puts.iter().find_map(|put| match put {
             Put::Pool(pool) => Some((pool.shelves.len(), pool.lapsed)),
             _ => None,
         });
         assert_eq!(left, Some((0, 10)));
+    }
+
+    #[test]
+    fn a_claim_that_waits_is_looked_up() {
+        let asking = |asks_apple, claim_window_days| {
+            let mut policy = sample::policy();
+            (policy.attribution.asks_apple, policy.attribution.claim_window_days) = (asks_apple, claim_window_days);
+            sample::rules(policy)
+        };
+        let claim = |state| sample::claim(&sample::code(0, 100, CodeState::Pending), 1, NOON, state);
+        let pending = ClaimState::Pending;
+        let newer = Claim { at: day(1), ..claim(pending) };
+        // (the claim, its rules, the round) -> asked, the next round
+        for (claim, rules, round, asked, next) in [
+            (claim(pending), asking(true, 30), 0, true, Some(day(1))),
+            (claim(pending), asking(true, 30), 1, true, Some(day(7))),
+            (claim(pending), asking(true, 30), 2, true, None),
+            (claim(pending), asking(true, 3), 1, true, None),
+            (claim(pending), asking(false, 30), 0, false, None),
+            (claim(ClaimState::Completed), asking(true, 30), 0, false, None),
+            (newer, asking(true, 30), 0, false, None),
+        ] {
+            let due = Due::look_up(&sample::claim(&sample::code(0, 100, CodeState::Pending), 1, NOON, pending), round);
+            let facts = DueFacts { claim: Some((claim.clone(), rules)), ..facts() };
+            let decision = decide(&facts, &due);
+            assert_eq!(!decision.effects.is_empty(), asked, "{claim:?} {round}");
+            let put = decision.puts.iter().find_map(|put| match put {
+                Put::Due(due) => Some(due.at),
+                _ => None,
+            });
+            assert_eq!(put, next, "{claim:?} {round}");
+        }
     }
 }

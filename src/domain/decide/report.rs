@@ -7,27 +7,39 @@ use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::Method;
 use crate::domain::delivery::Effect;
-use crate::domain::id::Person;
+use crate::domain::download::Download;
+use crate::domain::id::{Id, Person};
 use crate::domain::person::{Circle, Move};
-use crate::domain::policy::campaign_of;
-use crate::domain::purchase::{About, Purchase, Report};
+use crate::domain::policy::{Rules, campaign_of};
+use crate::domain::purchase::{About, Purchase, Report, Source};
 use crate::domain::redemption::{Redemption, RedemptionState};
+use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
+use crate::domain::subscription::{Owner, Subscription};
+use std::sync::Arc;
 
 pub struct ReportFacts {
     pub seen: Option<Seen>,
+    pub rules: Vec<Arc<Rules>>,
     /// The ids named now with those known before: one circle, or for a transfer one a side.
     pub links: Vec<Link>,
-    /// Whom it is about: first the purchase's owner, or the new one; then those whose ids became one.
+    /// Whom it is about: the purchase's owner, or the new one; those whose ids became one; those who share an
+    /// Apple Account with them; and the referees of what the redemptions completed.
     pub cases: Vec<Case>,
-    /// The redemption that the purchase was reported as before.
-    pub known: Option<Redemption>,
+    /// The subscription that the purchase belongs to, as reported before.
+    pub subscription: Option<Subscription>,
+    /// The redemptions of that subscription, or of those that a transfer moves, as reported before.
+    pub redemptions: Vec<Redemption>,
+    /// What was said before of a refund of this transaction.
+    pub refund: Option<Refund>,
     /// A code whose text stands in the purchase's offer field.
     pub named: Option<Named>,
     /// Where the purchases went from their owner, or the new one, as reported before, one after another.
     pub moves: Vec<Move>,
-    /// For a transfer to somebody else: the purchases of who loses them.
-    pub lost: Option<Vec<Redemption>>,
+    /// For a transfer to somebody else: the subscriptions of who loses them.
+    pub lost: Option<Vec<Subscription>>,
+    /// The Apple Accounts that are the owner's by this.
+    pub downloads: Vec<Download>,
 }
 
 /// Ids that are one person.
@@ -65,14 +77,26 @@ impl Family for ReportFamily {
         }));
         let mut cases = facts.cases.clone();
         facts.links.iter().for_each(|one| link(one, &mut cases, stamp.at, &mut decision));
-        match &report.about {
-            About::Purchase { people, purchase } => {
-                redeem(facts, &mut cases, report, people, purchase, stamp, &mut decision)
+        let owner = match &report.about {
+            About::Purchase { people, token, purchase } => {
+                let told_at = report.at.unwrap_or(stamp.at);
+                let told = Told {
+                    source: report.source,
+                    at: told_at,
+                    owner: owner(people, *token, told_at),
+                    has_token: token.is_some(),
+                    purchase,
+                };
+                bought(facts, &mut cases, &told, stamp, &mut decision)
             }
             About::Transfer { from, to } => {
                 transfer(facts, &mut cases, from, to, report.at.unwrap_or(stamp.at), &mut decision)
             }
-            About::People(_) | About::OwnGrant | About::Nothing => {}
+            About::Download { people, .. } => people.first().copied(),
+            About::People(_) | About::OwnGrant | About::Nothing => None,
+        };
+        if let Some(owner) = owner {
+            decision.puts.extend(facts.downloads.iter().filter_map(|known| known.with(owner)).map(Put::Download));
         }
         let mut earlier: Option<Case> = None;
         for case in cases {
@@ -83,6 +107,12 @@ impl Family for ReportFamily {
         }
         Ok(decision)
     }
+}
+
+/// Whose purchase it is by this report.
+pub fn owner(people: &[Person], token: Option<Person>, at: At) -> Option<Owner> {
+    let told = people.first().map(|person| Owner { is_told: true, at, person: *person });
+    told.or(token.map(|person| Owner { is_told: false, at, person }))
 }
 
 /// The named ids are one person from now on, with one account.
@@ -112,54 +142,114 @@ fn link(link: &Link, cases: &mut [Case], now: At, decision: &mut Decision) {
     decision.put(Put::Account(joined));
 }
 
-/// A purchase that names an offer is a redemption; one that names a code completes that code.
-fn redeem(
+/// One report of a purchase.
+struct Told<'a> {
+    source: Source,
+    at: At,
+    owner: Option<Owner>,
+    has_token: bool,
+    purchase: &'a Purchase,
+}
+
+/// What is known of the subscription by now, whose it is, and what was redeemed with it. A purchase that
+/// names an offer is a redemption; one that names a code completes that code.
+fn bought(
     facts: &ReportFacts,
     cases: &mut [Case],
-    report: &Report,
-    people: &[Person],
-    purchase: &Purchase,
+    told: &Told<'_>,
     stamp: Stamp,
     decision: &mut Decision,
-) {
-    let (Some(user), Some(offer), Some(case)) = (people.first(), &purchase.offer, cases.first()) else { return };
-    let rules = facts.named.as_ref().and_then(|named| case.rules_of(&named.code.campaign));
-    let offer = rules.as_ref().map_or(offer.as_str(), |rules| rules.policy.offer.as_str());
-    let told_at = report.at.unwrap_or(stamp.at);
-    let mut redemption = Redemption::reported(purchase, offer, *user, report.source, told_at);
-    if let Some(known) = &facts.known {
-        redemption = known.clone().merged(redemption);
+) -> Option<Person> {
+    let purchase = told.purchase;
+    let mut subscription = purchase.subscription(told.owner, told.has_token, told.at);
+    let named = facts.named.as_ref().and_then(|named| Some((named, rules_of(facts, &named.code.campaign)?)));
+    let offer = named.as_ref().map(|(_, rules)| &rules.policy.offer).or(purchase.offer.as_ref());
+    subscription.offers.extend(offer.cloned());
+    if let Some(known) = &facts.subscription {
+        subscription = known.clone().merged(subscription);
     }
     if let Some(gone) = facts.moves.last() {
-        (redemption.user, redemption.owned_at) = (gone.to, gone.at);
+        subscription.owner = Some(Owner { is_told: true, at: gone.at, person: gone.to });
     }
-    if redemption.campaign.is_none() {
-        let found = campaign_of(&case.rules, &redemption.offer, &redemption.product_id);
-        redemption.campaign = found.map(|rules| rules.policy.campaign.clone());
+    if facts.subscription.as_ref() != Some(&subscription) {
+        decision.put(Put::Subscription(subscription.clone()));
     }
-    if facts.known.as_ref() != Some(&redemption) {
-        decision.put(Put::Redemption(redemption.clone()));
+    let reported = offer.map(|offer| Redemption::reported(purchase, offer, told.source, told.at));
+    let id = reported.as_ref().map(|one| one.id);
+    for mut redemption in with(&facts.redemptions, reported) {
+        redemption.user = subscription.person();
+        redemption.is_bound |= subscription.has_token || subscription.is_family_shared();
+        if redemption.campaign.is_none() {
+            let found = campaign_of(&facts.rules, &redemption.offer, &redemption.product_id);
+            redemption.campaign = found.map(|rules| rules.policy.campaign.clone());
+        }
+        if !facts.redemptions.contains(&redemption) {
+            decision.put(Put::Redemption(redemption.clone()));
+        }
+        give(cases, &redemption);
     }
-    let free = redemption.state == RedemptionState::Unattributed;
-    give(cases, redemption);
-    if let Some(named) = facts.named.as_ref().filter(|_| free) {
-        complete_named(&mut cases[0], named, stamp.at, decision);
+    refund(facts, cases, told, decision);
+    let owner = subscription.person();
+    if let (Some((named, _)), Some(owner), Some(id)) = (named, owner, id) {
+        let case = cases.iter_mut().find(|case| case.circle.has(owner)).expect("the owner's case is loaded");
+        complete_named(case, named, id, stamp.at, decision);
+    }
+    owner
+}
+
+fn rules_of<'a>(facts: &'a ReportFacts, campaign: &str) -> Option<&'a Rules> {
+    facts.rules.iter().map(AsRef::as_ref).find(|rules: &&Rules| rules.policy.campaign == campaign)
+}
+
+/// What was known, and what is reported now.
+fn with(known: &[Redemption], reported: Option<Redemption>) -> Vec<Redemption> {
+    let mut all = known.to_vec();
+    if let Some(reported) = reported {
+        match all.iter_mut().find(|one| one.id == reported.id) {
+            Some(one) => *one = one.clone().merged(reported),
+            None => all.push(reported),
+        }
+    }
+    all
+}
+
+/// The latest word on the transaction's refund, now or before.
+fn refund(facts: &ReportFacts, cases: &mut [Case], told: &Told<'_>, decision: &mut Decision) {
+    let reported = Refund::reported(told.purchase, told.at);
+    let latest = match (facts.refund.clone(), reported) {
+        (Some(known), Some(reported)) => Some(known.merged(reported)),
+        (known, reported) => known.or(reported),
+    };
+    let Some(latest) = latest else { return };
+    if facts.refund.as_ref() != Some(&latest) {
+        decision.put(Put::Refund(latest.clone()));
+    }
+    for case in cases {
+        case.refunds.insert(latest.transaction_id.clone(), latest.clone());
     }
 }
 
-/// The redemption is that of the first person, and of nobody else.
-fn give(cases: &mut [Case], redemption: Redemption) {
-    cases.iter_mut().for_each(|case| case.redemptions.retain(|other| other.id != redemption.id));
-    cases[0].redemptions.push(redemption);
+/// The redemption is its owner's, and that of whom it completed something for.
+fn give(cases: &mut [Case], redemption: &Redemption) {
+    for case in cases {
+        case.redemptions.retain(|other| other.id != redemption.id);
+        let completed =
+            |filed: &Filed| filed.completion.as_ref().is_some_and(|one| one.redemption == Some(redemption.id));
+        if redemption.user.is_some_and(|user| case.circle.has(user)) || case.claims.iter().any(completed) {
+            case.redemptions.push(redemption.clone());
+        }
+    }
 }
 
-/// The last redemption of the case named a code.
-fn complete_named(case: &mut Case, named: &Named, now: At, decision: &mut Decision) {
+/// This redemption named a code.
+fn complete_named(case: &mut Case, named: &Named, redemption: Id, now: At, decision: &mut Decision) {
     let code = &named.code;
     let open = matches!(code.state, CodeState::Pending | CodeState::Expired { .. });
-    let Some(found) = case.redemptions.len().checked_sub(1) else { return };
+    let Some(found) = case.redemptions.iter().position(|one| one.id == redemption) else { return };
+    let Some(referee) = case.redemptions[found].user else { return };
+    let is_free = case.redemptions[found].state == RedemptionState::Unattributed;
     let is_spent = case.is_spent(&code.campaign, &case.redemptions[found]);
-    if !open || is_spent || case.is_completed(&code.campaign) {
+    if !open || !is_free || is_spent || case.is_completed(&code.campaign) {
         return;
     }
     if let Some(rival) = named.holder.as_ref().filter(|rival| !case.circle.has(rival.referee)) {
@@ -167,7 +257,6 @@ fn complete_named(case: &mut Case, named: &Named, now: At, decision: &mut Decisi
     }
     let same = |filed: &Filed| filed.claim.campaign == code.campaign && filed.claim.code == code.text;
     if !case.claims.iter().any(same) {
-        let referee = case.redemptions[found].user;
         let claim = Claim {
             campaign: code.campaign.clone(),
             referee,
@@ -181,7 +270,7 @@ fn complete_named(case: &mut Case, named: &Named, now: At, decision: &mut Decisi
     }
     let at = case.claims.iter().position(same).expect("it was filed");
     let mut changes = Changes::default();
-    if case.circle.has(code.assigned_to) {
+    if case.is_self(code.assigned_to) {
         case.reject(at, Some(found), now, &mut changes);
     } else {
         case.complete(at, Some(found), Method::Code, now, &mut changes);
@@ -197,15 +286,22 @@ fn transfer(
     to: &[Person],
     told_at: At,
     decision: &mut Decision,
-) {
-    let (Some(lost), Some(to)) = (&facts.lost, to.first()) else { return };
+) -> Option<Person> {
+    let (lost, to) = (facts.lost.as_ref()?, to.first()?);
     decision.puts.extend(from.iter().map(|from| Put::Move(Move { from: *from, at: told_at, to: *to })));
-    let (user, owned_at) = facts.moves.last().map_or((*to, told_at), |gone| (gone.to, gone.at));
-    for redemption in lost.iter().filter(|redemption| redemption.owned_at <= told_at) {
-        let moved = Redemption { user, owned_at, ..redemption.clone() };
-        decision.put(Put::Redemption(moved.clone()));
-        give(cases, moved);
+    let (person, at) = facts.moves.last().map_or((*to, told_at), |gone| (gone.to, gone.at));
+    let goes = |known: &&Subscription| known.owner.is_some_and(|owner| owner.at <= told_at);
+    for known in lost.iter().filter(goes) {
+        let owner = Some(Owner { is_told: true, at, person });
+        decision.put(Put::Subscription(Subscription { owner, ..known.clone() }));
+        let redeemed = |one: &&Redemption| one.original_transaction_id == known.original_transaction_id;
+        for redemption in facts.redemptions.iter().filter(redeemed) {
+            let moved = Redemption { user: Some(person), ..redemption.clone() };
+            decision.put(Put::Redemption(moved.clone()));
+            give(cases, &moved);
+        }
     }
+    Some(person)
 }
 
 #[cfg(test)]
@@ -222,11 +318,23 @@ mod tests {
 
     fn bought(users: &[u8], offer: &str) -> Report {
         let people = users.iter().map(|n| person(*n)).collect();
-        report(About::Purchase { people, purchase: sample::purchase("T1", Some(offer), NOON) })
+        report(About::Purchase { people, token: None, purchase: Box::new(sample::purchase("T1", Some(offer), NOON)) })
     }
 
     fn facts(cases: Vec<Case>) -> ReportFacts {
-        ReportFacts { seen: None, links: Vec::new(), cases, known: None, named: None, moves: Vec::new(), lost: None }
+        ReportFacts {
+            seen: None,
+            rules: vec![sample::rules(sample::policy())],
+            links: Vec::new(),
+            cases,
+            subscription: None,
+            redemptions: Vec::new(),
+            refund: None,
+            named: None,
+            moves: Vec::new(),
+            lost: None,
+            downloads: Vec::new(),
+        }
     }
 
     fn one(ids: &[u8]) -> Case {
@@ -247,7 +355,7 @@ mod tests {
     /// The last state of the redemption, its owner, and the completions.
     fn ends(decision: &Decision) -> (Option<(&'static str, Person)>, Vec<&'static str>) {
         let redemption = decision.puts.iter().rev().find_map(|put| match put {
-            Put::Redemption(row) => Some((row.state.word(), row.user)),
+            Put::Redemption(row) => Some((row.state.word(), row.user.expect("it has an owner"))),
             _ => None,
         });
         let completions = decision.puts.iter().filter_map(|put| match put {
@@ -372,8 +480,10 @@ mod tests {
             (At(NOON.0 + 1), vec![], 2, None, vec![]),
             (NOON, on, 3, Some(3), vec!["credited"]),
         ] {
-            let lost = Some(vec![Redemption { owned_at, ..sample::redemption("T1", 1, NOON) }]);
-            let facts = ReportFacts { lost, moves, ..facts(vec![with_claim(one(&[ids]), ids)]) };
+            let first = Some(Owner { is_told: true, at: owned_at, person: person(1) });
+            let lost = Some(vec![Subscription { owner: first, ..Subscription::new("T1") }]);
+            let redemptions = vec![sample::redemption("T1", 1, NOON)];
+            let facts = ReportFacts { lost, redemptions, moves, ..facts(vec![with_claim(one(&[ids]), ids)]) };
             let decision = decide(&facts, &to_two);
             assert!(decision.puts.iter().any(|put| matches!(put, Put::Move(one) if one.to == person(2))));
             let (redemption, done) = ends(&decision);

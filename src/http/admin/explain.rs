@@ -20,6 +20,8 @@ pub async fn explain(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Re
     }
     let name = app.names();
     let view = View { name: &name };
+    let about = journal::subscriptions(&*store, subject)?;
+    let subscriptions: Vec<_> = about.iter().map(|row| view.subscription(row, app.clock.now())).collect();
     let items: Vec<_> = entries.iter().map(|(seq, entry)| view.entry(*seq, entry)).collect();
-    Ok(ok(&json!({ "subject": subject, "items": items })))
+    Ok(ok(&json!({ "subject": subject, "items": items, "subscriptions": subscriptions })))
 }

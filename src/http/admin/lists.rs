@@ -4,7 +4,7 @@ use super::{Admin, Parts};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
-use crate::domain::delivery::Item;
+use crate::domain::delivery::{Effect, Item};
 use crate::domain::entry::Subject;
 use crate::domain::id::{Person, UserId};
 use crate::domain::redemption::Redemption;
@@ -13,7 +13,7 @@ use crate::http::front::App;
 use crate::http::problem::Problem;
 use crate::ledger::list::{self, Page};
 use crate::ledger::rows::Row;
-use crate::ledger::{circle, journal};
+use crate::ledger::{circle, journal, people};
 use crate::wire::view::View;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -92,7 +92,7 @@ impl App {
     /// What people call themselves; those who were erased have only a hash.
     pub fn names(&self) -> impl Fn(Person) -> String {
         let store = self.ledger.snapshot();
-        move |person| match list::user_of(&*store, person) {
+        move |person| match people::user_of(&*store, person) {
             Ok(Some(user)) => user.as_str().to_owned(),
             Ok(None) | Err(_) => format!("person {person}"),
         }
@@ -124,15 +124,10 @@ pub async fn outbox(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: U
     let app = admin.app(&target)?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
     let whose = wish.person.map(|person| circle(&*store, person)).transpose()?;
-    let is_theirs = |row: &Item| match (&whose, &row.effect) {
-        (None, _) => true,
-        (Some(circle), crate::domain::delivery::Effect::Grant { to, .. }) => circle.has(*to),
-        (Some(_), _) => false,
-    };
+    let is_theirs = |row: &Item| whose.as_ref().is_none_or(|own| row.effect.person().is_some_and(|who| own.has(who)));
     let campaign = |row: &Item| match &row.effect {
-        crate::domain::delivery::Effect::Grant { .. } => None,
-        crate::domain::delivery::Effect::RequestBatch { campaign, .. }
-        | crate::domain::delivery::Effect::FetchCodes { campaign, .. } => Some(campaign.clone()),
+        Effect::RequestBatch { campaign, .. } | Effect::FetchCodes { campaign, .. } => Some(campaign.clone()),
+        _ => None,
     };
     let keep = |row: &Item| wish.keeps(campaign(row).as_deref(), row.state.word()) && is_theirs(row);
     let page: Page<Item> = list::rows(&*store, wish.cursor.as_deref(), wish.limit, keep)?;

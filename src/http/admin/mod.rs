@@ -3,8 +3,10 @@
 mod codes;
 mod explain;
 mod lists;
+mod notifications;
 mod outbox;
 mod overview;
+mod users;
 
 use super::extract::bearer;
 use super::front::App;
@@ -48,6 +50,10 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/journal", get(lists::journal))
         .route("/outbox/{id}/retry", post(outbox::retry))
         .route("/outbox/{id}/discard", post(outbox::discard))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/catch-up", post(notifications::catch_up))
+        .route("/notifications/test", post(notifications::test))
+        .route("/users/{id}", get(users::user))
         .route("/explain/{subject}", get(explain::explain));
     Router::new()
         .nest("/admin/{app}", app.clone())

@@ -2,11 +2,12 @@
 
 use super::{Admin, Parts};
 use crate::domain::batch::Batch;
+use crate::domain::hearing::Hearing;
 use crate::domain::pool::Pool;
 use crate::domain::purchase::Source;
 use crate::http::extract::ok;
 use crate::http::front::App;
-use crate::http::metrics::{last_heard, oldest};
+use crate::http::metrics::{heard, oldest};
 use crate::http::problem::Problem;
 use crate::ledger::key::Key;
 use crate::ledger::store::Store;
@@ -48,14 +49,27 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
         campaigns.insert(id.clone(), body);
     }
     let unmatched = list::count(&*store, "redemption", "", "unattributed")?;
-    let webhook = last_heard(app, Source::RevenueCat)?;
+    let (mut webhooks, mut quiet) = (Map::new(), Vec::new());
+    for source in Source::HOOKS {
+        let heard = heard(app, source)?;
+        webhooks.insert(source.word().to_owned(), heard.map(|heard| rfc3339(heard.last)).into());
+        quiet.extend(heard.filter(|heard| heard.is_quiet(app.clock.now())).map(|_| source.word()));
+    }
     Ok(ok(&json!({
         "app": app.config.name,
         "campaigns": campaigns,
         "redemptions_of_other_offers": unmatched,
         "outbox": outbox(app)?,
-        "last_webhook": { "revenuecat": webhook.map(rfc3339) },
+        "last_webhook": webhooks,
+        "quiet_sources": quiet,
+        "notifications": notifications(app)?,
     })))
+}
+
+/// How far Apple's notifications were read, by environment.
+pub fn notifications(app: &App) -> Result<Vec<Value>, Error> {
+    let rows = list::rows(&*app.ledger.snapshot(), None, usize::MAX, |_: &Hearing| true)?;
+    Ok(rows.items.iter().map(view::hearing).collect())
 }
 
 fn outbox(app: &App) -> Result<Value, Error> {

@@ -1,5 +1,6 @@
 //! A referee's claim, and their word that they redeemed.
 
+use super::evidence::{Shown, shows};
 use crate::domain::claim::Claim;
 use crate::domain::code::CodeText;
 use crate::domain::completion::Completion;
@@ -10,6 +11,7 @@ use crate::http::extract::{json, json_body, query};
 use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::problem::Problem;
+use crate::ledger::Entry;
 use crate::wire::text::redeem_url;
 use crate::wire::view::own_completion;
 use axum::body::Body;
@@ -24,31 +26,26 @@ use std::sync::Arc;
 struct ClaimBody {
     code: Option<String>,
     slug: Option<String>,
-}
-
-/// What the app can prove a redemption with. Read, so that a wrong type is named.
-#[derive(Deserialize)]
-struct ConfirmBody {
-    #[serde(rename = "signed_transaction")]
-    _signed_transaction: Option<String>,
-    #[serde(rename = "device_token")]
-    _device_token: Option<String>,
-    #[serde(rename = "app_transaction")]
-    _app_transaction: Option<String>,
+    /// What Apple is to name this user by, where the user id is no UUID.
+    app_account_token: Option<String>,
 }
 
 pub async fn claim(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
-    let by = match json_body(body, BODY_MAX).await? {
-        ClaimBody { code: Some(code), slug: None } => ClaimBy::Code(code_text(&code)?),
-        ClaimBody { code: None, slug: Some(slug) } => ClaimBy::Slug(slug_text(&slug)?),
+    let ClaimBody { code, slug, app_account_token } = json_body(body, BODY_MAX).await?;
+    let by = match (code, slug) {
+        (Some(code), None) => ClaimBy::Code(code_text(&code)?),
+        (None, Some(slug)) => ClaimBy::Slug(slug_text(&slug)?),
         _ => return Err(Problem::bad_request("give either a code or a slug")),
     };
-    let (claim, completion, fresh) = made(&app, user, by, false).await?;
+    let token = account_token(&app, &headers, app_account_token)?;
+    let command = MakeClaim::of(by, app.ledger.person(&user));
+    let (claim, completion, fresh) = made(&app, user, token, command).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, &answer(&app, &claim, completion.as_ref())))
 }
 
+/// A claim, and what shows that the code was redeemed: the evidence is filed first, so that the claim meets it.
 pub async fn confirm(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -58,27 +55,48 @@ pub async fn confirm(
     let user = app.user(&headers).await?;
     let [code] = query(&uri, ["referral_code"])?;
     let code = code.ok_or_else(|| Problem::bad_request("referral_code is missing"))?;
+    let by = ClaimBy::Code(code_text(&code)?);
     let body = read_body(body, BODY_MAX).await?;
-    if !body.is_empty() {
-        let read: Result<ConfirmBody, _> = serde_json::from_slice(&body);
-        read.map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?;
+    let shown: Shown = match body.is_empty() {
+        true => Shown::default(),
+        false => serde_json::from_slice(&body)
+            .map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?,
+    };
+    let reports = shown.reports(&app, &user)?;
+    let token = account_token(&app, &headers, shown.app_account_token)?;
+    let shows = shows(&reports);
+    for report in reports {
+        let report = Command::Report(report.map(|user| app.ledger.person(&user)));
+        app.submit(report, By::App, vec![user.clone()], None).await?;
     }
-    let (claim, completion, _) = made(&app, user, ClaimBy::Code(code_text(&code)?), true).await?;
+    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, app.ledger.person(&user)) };
+    let (claim, completion, _) = made(&app, user, token, command).await?;
     let status = completion.as_ref().map_or("awaiting_purchase", |completion| completion.state.word());
     let mut body = answer(&app, &claim, completion.as_ref());
     body["status"] = status.into();
     Ok(json(if completion.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED }, &body))
 }
 
+/// Only the team's own server may say what else Apple should call a user: a user could name another.
+fn account_token(app: &App, headers: &HeaderMap, given: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    if !app.is_server(headers) {
+        return Err(Problem::not_eligible("app_account_token is taken from the team's server only"));
+    }
+    let uuid = UserId::parse(&given).ok().and_then(|token| token.uuid());
+    uuid.map(Some).ok_or_else(|| Problem::bad_request("app_account_token is a UUID"))
+}
+
 async fn made(
     app: &App,
     user: UserId,
-    by: ClaimBy,
-    confirm: bool,
+    token: Option<String>,
+    claim: MakeClaim,
 ) -> Result<(Claim, Option<Completion>, bool), Problem> {
-    let person = app.ledger.person(&user);
-    let command = Command::Claim(MakeClaim { by, person, confirm });
-    match app.submit(command, By::App, vec![user], None).await? {
+    let has_token = token.is_some() || user.uuid().is_some();
+    let command = Command::Claim(MakeClaim { has_token, ..claim });
+    let entry = Entry::new(command, By::App).naming([user]).token(token);
+    match app.ledger.submit(entry).await? {
         Reply::Claim { claim, completion, fresh } => Ok((claim, completion, fresh)),
         Reply::SelfReferral => Err(crate::domain::decide::Refusal::SelfReferral.into()),
         Reply::Empty { slug, .. } => Err(app.empty(&slug)),

@@ -1,6 +1,7 @@
 //! The routes for the app and its users.
 
 mod claim;
+mod evidence;
 mod share;
 
 use super::front::App;

@@ -1,5 +1,6 @@
 //! What others tell us.
 
+mod apple;
 mod revenuecat;
 
 use super::front::App;
@@ -8,5 +9,8 @@ use axum::routing::post;
 use std::sync::Arc;
 
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/webhooks/revenuecat", post(revenuecat::event))
+    Router::new()
+        .route("/webhooks/revenuecat", post(revenuecat::event))
+        .route("/webhooks/apple", post(apple::production))
+        .route("/webhooks/apple/sandbox", post(apple::sandbox))
 }

@@ -5,12 +5,15 @@ use crate::domain::attribution::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
+use crate::domain::download::Download;
 use crate::domain::id::Person;
 use crate::domain::person::{Alias, Circle};
 use crate::domain::policy::campaign_of;
 use crate::domain::redemption::Redemption;
+use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
 use crate::ledger::Error;
+use crate::ledger::people::token_of;
 use crate::ledger::rows::{Row, code_key, of_person_prefix, spent_key};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
@@ -45,15 +48,21 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
     let redemptions: Vec<Redemption> = rows_of(store, &circle)?;
     let mut case = Case {
         rules: store.rules()?,
+        kin: kin(store, &circle)?,
+        tokens: tokens(store, &circle)?,
         circle,
         claims: Vec::with_capacity(claims.len()),
         redemptions: Vec::new(),
         spent: BTreeSet::new(),
+        refunds: BTreeMap::new(),
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
     };
-    redemptions.iter().try_for_each(|redemption| spend(store, &mut case, redemption))?;
+    for redemption in &redemptions {
+        spend(store, &mut case, redemption)?;
+        refunded(store, &mut case, redemption)?;
+    }
     case.redemptions = redemptions;
     for claim in claims {
         let code: Code = store.row(&code_key(&claim.code))?.ok_or(Error::Broken("a claim without its code"))?;
@@ -74,6 +83,36 @@ pub fn spend<S: Store>(store: &S, case: &mut Case, redemption: &Redemption) -> R
         case.spent.insert((campaign, transaction.clone()));
     }
     Ok(())
+}
+
+/// Notes what was said of a refund of the redemption's transaction.
+pub fn refunded<S: Store>(store: &S, case: &mut Case, redemption: &Redemption) -> Result<(), Error> {
+    if let Some(refund) = store.row::<Refund>(Refund::id(&redemption.transaction_id).as_bytes())? {
+        case.refunds.insert(redemption.transaction_id.clone(), refund);
+    }
+    Ok(())
+}
+
+/// All others who were seen with an Apple Account of this person, with their other ids.
+pub fn kin<S: Store>(store: &S, own: &Circle) -> Result<BTreeSet<Person>, Error> {
+    let mut all = BTreeSet::new();
+    for known in rows_of::<S, Download>(store, own)? {
+        for person in known.people.iter().filter(|person| !own.has(**person)) {
+            all.extend(circle(store, *person)?.members());
+        }
+    }
+    Ok(all)
+}
+
+/// Those of these ids that have an `appAccountToken`: given by the app, or the id itself.
+fn tokens<S: Store>(store: &S, circle: &Circle) -> Result<BTreeSet<Person>, Error> {
+    let mut all = BTreeSet::new();
+    for member in circle.members() {
+        if token_of(store, *member)?.is_some() {
+            all.insert(*member);
+        }
+    }
+    Ok(all)
 }
 
 /// Adds a referrer to the case, with their circle and what was granted to it.

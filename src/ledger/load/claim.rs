@@ -9,8 +9,9 @@ use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::claim::{ClaimBy, ClaimFacts, ClaimFamily, MakeClaim, Target};
 use crate::domain::referrer::Referrer;
 use crate::ledger::Error;
-use crate::ledger::rows::{claim_key, code_key, referrer_key};
+use crate::ledger::rows::{claim_key, code_key, referrer_key, spent_key};
 use crate::ledger::store::Store;
+use crate::ledger::table::Tab;
 
 impl Load for ClaimFamily {
     fn load<S: Store>(store: &S, command: &MakeClaim, now: At) -> Result<ClaimFacts, Error> {
@@ -24,7 +25,11 @@ impl Load for ClaimFamily {
             Some(Target::Link { referrer, .. }) => introduce(store, &mut case, &referrer.campaign, referrer.person)?,
             None => {}
         }
-        Ok(ClaimFacts { case, target })
+        let mut is_spent = false;
+        if let (Some(shown), Some(Target::Code { code, .. })) = (&command.shows, &target) {
+            is_spent = store.get(Tab::Spent, &spent_key(&code.campaign, shown))?.is_some();
+        }
+        Ok(ClaimFacts { case, is_spent, target })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::decide::delivery::{
 };
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
 use crate::ledger::Error;
-use crate::ledger::rows::{item_key, lane_prefix};
+use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 
@@ -28,7 +28,8 @@ by_item!(BeginFamily Begin, SettleFamily Settle, RecoverFamily Recover, RetryFam
 
 fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
     let item: Option<Item> = store.row(&item_key(id))?;
-    let mut facts = ItemFacts { item, lane_is_busy: false, is_outdated: false, account: None, stock: None };
+    let mut facts =
+        ItemFacts { item, lane_is_busy: false, is_outdated: false, account: None, stock: None, hearing: None };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
     for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
@@ -43,6 +44,10 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
             let batch = store.row(batch.as_bytes())?.ok_or(Error::Broken("a delivery about no batch"))?;
             facts.stock = stock(store, campaign)?.map(|(rules, pool)| Stock { rules, pool, batch });
         }
+        Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
+            facts.hearing = store.row(&hearing_key(*is_test))?;
+        }
+        Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } => {}
     }
     Ok(facts)
 }

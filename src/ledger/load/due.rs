@@ -4,17 +4,18 @@ use super::Load;
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
+use crate::domain::claim::Claim;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::due::{Due, DueFacts, DueFamily, DueWhat};
 use crate::ledger::Error;
-use crate::ledger::rows::{chunk_key, code_key, due_key};
+use crate::ledger::rows::{chunk_key, claim_key, code_key, due_key};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 
 impl Load for DueFamily {
     fn load<S: Store>(store: &S, due: &Due, _: At) -> Result<DueFacts, Error> {
         let stands = store.get(Tab::Due, &due_key(due))?.is_some();
-        let mut facts = DueFacts { stands, stock: None, codes: None };
+        let mut facts = DueFacts { stands, stock: None, codes: None, claim: None };
         match &due.what {
             DueWhat::TakeOff { campaign, .. } => facts.stock = stock(store, campaign)?,
             DueWhat::Expire { batch, chunk } => {
@@ -26,6 +27,10 @@ impl Load for DueFamily {
                     codes.extend(code.filter(|code| code.batch == *batch));
                 }
                 facts.codes = Some(codes);
+            }
+            DueWhat::LookUp { campaign, referee, .. } => {
+                let claim: Option<Claim> = store.row(&claim_key(campaign, *referee))?;
+                facts.claim = claim.zip(store.rules_of(campaign)?);
             }
         }
         Ok(facts)

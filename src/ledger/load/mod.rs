@@ -4,12 +4,15 @@ mod case;
 mod claim;
 mod delivery;
 mod due;
+mod hearing;
 mod referrer;
 mod report;
 mod share;
 mod stock;
 
-pub use case::circle;
+#[cfg(test)]
+pub use case::kin;
+pub use case::{circle, rows_of};
 pub use claim::code;
 pub use share::{referrer, standing};
 

@@ -1,16 +1,20 @@
 //! What a report touches: the ids it names, the owner's case, the redemption as known before.
 
 use super::Load;
-use super::case::{case, circle, introduce, rows_of, spend};
+use super::case::{case, circle, introduce, kin, refunded, rows_of, spend};
 use super::claim::holder;
 use crate::domain::at::At;
 use crate::domain::code::{Code, CodeText};
-use crate::domain::decide::report::{Link, Named, ReportFacts, ReportFamily};
+use crate::domain::completion::Completion;
+use crate::domain::decide::report::{Link, Named, ReportFacts, ReportFamily, owner};
+use crate::domain::download::Download;
 use crate::domain::id::Person;
 use crate::domain::person::{Circle, Move};
 use crate::domain::purchase::{About, Purchase, Report, Source};
-use crate::domain::redemption::Redemption;
+use crate::domain::redemption::{Redemption, RedemptionState};
+use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
+use crate::domain::subscription::{Owner, Subscription};
 use crate::ledger::Error;
 use crate::ledger::record::decode;
 use crate::ledger::rows::{code_key, move_key, redemption_key, seen_key};
@@ -25,28 +29,36 @@ impl Load for ReportFamily {
     fn load<S: Store>(store: &S, report: &Report, now: At) -> Result<ReportFacts, Error> {
         let mut facts = ReportFacts {
             seen: store.row(&seen_key(report.source, &report.event))?,
+            rules: store.rules()?,
             links: Vec::new(),
             cases: Vec::new(),
-            known: None,
+            subscription: None,
+            redemptions: Vec::new(),
+            refund: None,
             named: None,
             moves: Vec::new(),
             lost: None,
+            downloads: Vec::new(),
         };
         if facts.seen.is_some() {
             return Ok(facts);
         }
         let told_at = report.at.unwrap_or(now);
         match &report.about {
-            About::Purchase { people, purchase } if !people.is_empty() => {
-                facts.links = vec![link(store, people)?];
-                match &purchase.offer {
-                    Some(offer) => redeemed(store, &mut facts, report.source, purchase, offer, people[0], told_at)?,
-                    None => load_cases(store, &mut facts, people[0])?,
+            About::Purchase { people, token, purchase } => {
+                if !people.is_empty() {
+                    facts.links = vec![link(store, people)?];
                 }
+                bought(store, &mut facts, report.source, purchase, owner(people, *token, told_at), token.is_some())?;
+            }
+            About::Download { people, app_transaction_id } if !people.is_empty() => {
+                facts.links = vec![link(store, people)?];
+                facts.downloads = vec![download(store, app_transaction_id)?];
+                load_cases(store, &mut facts, Some(people[0]))?;
             }
             About::People(people) if !people.is_empty() => {
                 facts.links = vec![link(store, people)?];
-                load_cases(store, &mut facts, people[0])?;
+                load_cases(store, &mut facts, Some(people[0]))?;
             }
             About::Transfer { from, to } if !from.is_empty() && !to.is_empty() => {
                 let sides = [link(store, to)?, link(store, from)?];
@@ -54,14 +66,22 @@ impl Load for ReportFamily {
                     // One person on both sides gives nothing away.
                     facts.links = vec![link(store, &[from.as_slice(), to].concat())?];
                 } else {
-                    facts.lost = Some(rows_of(store, &sides[1].circle)?);
+                    let lost: Vec<Subscription> = rows_of(store, &sides[1].circle)?;
+                    for known in &lost {
+                        facts.redemptions.extend(redeemed(store, known)?);
+                        facts.downloads.extend(
+                            known
+                                .app_transaction_id
+                                .iter()
+                                .map(|id| download(store, id))
+                                .collect::<Result<Vec<_>, _>>()?,
+                        );
+                    }
+                    facts.lost = Some(lost);
                     facts.links = sides.into();
                     facts.moves = moves(store, &facts.links, to[0], told_at)?;
                 }
-                load_cases(store, &mut facts, to[0])?;
-                for redemption in facts.lost.iter().flatten() {
-                    spend(store, &mut facts.cases[0], redemption)?;
-                }
+                load_cases(store, &mut facts, Some(to[0]))?;
             }
             _ => {}
         }
@@ -84,51 +104,115 @@ fn link<S: Store>(store: &S, people: &[Person]) -> Result<Link, Error> {
     Ok(Link { circle: Circle::union(&before), before, accounts })
 }
 
-/// A purchase that names an offer: what is known of it, whose it is in the end, and the code that it may name.
-fn redeemed<S: Store>(
+/// What is known of a purchase, whose it is in the end, and the code that it may name.
+fn bought<S: Store>(
     store: &S,
     facts: &mut ReportFacts,
     source: Source,
     purchase: &Purchase,
-    offer: &str,
-    user: Person,
-    told_at: At,
+    owner: Option<Owner>,
+    has_token: bool,
 ) -> Result<(), Error> {
-    let code: Option<Code> = match CodeText::parse(offer) {
-        Some(text) => store.row(&code_key(&text))?,
-        None => None,
+    let mut subscription = purchase.subscription(owner, has_token, At(0));
+    facts.subscription = store.row(Subscription::id(&purchase.original_transaction_id).as_bytes())?;
+    if let Some(known) = &facts.subscription {
+        facts.redemptions = redeemed(store, known)?;
+        subscription = known.clone().merged(subscription);
+    }
+    facts.refund = store.row(Refund::id(&purchase.transaction_id).as_bytes())?;
+    if let Some(id) = &subscription.app_transaction_id {
+        facts.downloads = vec![download(store, id)?];
+    }
+    if let Some(owner) = subscription.owner {
+        facts.moves = moves(store, &facts.links, owner.person, owner.at)?;
+    }
+    load_cases(store, facts, subscription.person())?;
+    // Only RevenueCat's field was ever seen with a code in it.
+    let code: Option<Code> = match purchase.offer.as_deref().and_then(CodeText::parse) {
+        Some(text) if source == Source::RevenueCat => store.row(&code_key(&text))?,
+        _ => None,
     };
     let rules = match &code {
         Some(code) => store.rules_of(&code.campaign)?,
         None => None,
     };
-    let offer = rules.as_ref().map_or(offer, |rules| &rules.policy.offer);
-    let mut redemption = Redemption::reported(purchase, offer, user, source, told_at);
-    facts.known = store.row(&redemption_key(redemption.id))?;
-    if let Some(known) = &facts.known {
-        redemption = known.clone().merged(redemption);
+    let offer = rules.as_ref().map(|rules| &rules.policy.offer).or(purchase.offer.as_ref());
+    if let (Some(offer), Some(case)) = (offer, facts.cases.first_mut()) {
+        spend(store, case, &Redemption::reported(purchase, offer, source, At(0)))?;
     }
-    facts.moves = moves(store, &facts.links, redemption.user, redemption.owned_at)?;
-    load_cases(store, facts, redemption.user)?;
-    spend(store, &mut facts.cases[0], &redemption)?;
-    if let Some(code) = code {
+    if let (Some(code), true) = (code, subscription.owner.is_some()) {
         introduce(store, &mut facts.cases[0], &code.campaign, code.assigned_to)?;
         facts.named = Some(Named { holder: holder(store, &code)?, code });
     }
     Ok(())
 }
 
-/// The case of the purchase's owner in the end, and of everybody whose ids become one by this.
-fn load_cases<S: Store>(store: &S, facts: &mut ReportFacts, owner: Person) -> Result<(), Error> {
-    let owner = facts.moves.last().map_or(owner, |last| last.to);
-    let mut circles = vec![whole(store, &facts.links, owner)?];
-    for link in facts.links.iter().filter(|link| link.before.len() > 1) {
-        if !circles.contains(&link.circle) {
-            circles.push(link.circle.clone());
+fn redeemed<S: Store>(store: &S, known: &Subscription) -> Result<Vec<Redemption>, Error> {
+    let rows = known.offers.iter().map(|offer| {
+        let id = Redemption::id(&known.original_transaction_id, offer);
+        store.row(&redemption_key(id))?.ok_or(Error::Broken("an offer without its redemption"))
+    });
+    rows.collect()
+}
+
+fn download<S: Store>(store: &S, id: &str) -> Result<Download, Error> {
+    Ok(store.row(Download::id(id).as_bytes())?.unwrap_or_else(|| Download::new(id)))
+}
+
+/// The cases of the purchase's owner in the end, first; of everybody whose ids become one by this; of whom
+/// its redemptions completed something for; and of all who turn out to share an Apple Account.
+fn load_cases<S: Store>(store: &S, facts: &mut ReportFacts, owner: Option<Person>) -> Result<(), Error> {
+    let owner = facts.moves.last().map(|last| last.to).or(owner);
+    let mut circles = Vec::new();
+    let mut add = |circle: Circle| {
+        if !circles.contains(&circle) {
+            circles.push(circle);
+        }
+    };
+    let groups = groups(store, facts, owner)?;
+    owner.map(|owner| whole(store, &facts.links, owner)).transpose()?.into_iter().for_each(&mut add);
+    facts.links.iter().filter(|link| link.before.len() > 1).for_each(|link| add(link.circle.clone()));
+    for redemption in &facts.redemptions {
+        if let RedemptionState::Attributed { completion } = redemption.state {
+            let known: Option<Completion> = store.row(completion.as_bytes())?;
+            let known = known.ok_or(Error::Broken("a redemption without its completion"))?;
+            add(whole(store, &facts.links, known.referee)?);
         }
     }
-    facts.cases = circles.into_iter().map(|circle| case(store, circle)).collect::<Result<_, _>>()?;
+    groups.iter().flatten().for_each(|circle| add(circle.clone()));
+    for circle in circles {
+        let mut case = case(store, circle)?;
+        for group in groups.iter().filter(|group| group.contains(&case.circle)) {
+            let others = group.iter().filter(|circle| **circle != case.circle);
+            case.kin.extend(others.flat_map(|circle| circle.members()));
+        }
+        for redemption in &facts.redemptions {
+            spend(store, &mut case, redemption)?;
+            refunded(store, &mut case, redemption)?;
+        }
+        facts.cases.push(case);
+    }
     Ok(())
+}
+
+/// The circles that are seen with one Apple Account by this and were not before: the owner with the users of
+/// a download, and ids that became one with the kin of each.
+fn groups<S: Store>(store: &S, facts: &ReportFacts, owner: Option<Person>) -> Result<Vec<Vec<Circle>>, Error> {
+    let mut groups = Vec::new();
+    let tied = |known: &&Download| owner.is_some_and(|owner| known.with(owner).is_some());
+    for known in facts.downloads.iter().filter(tied) {
+        let people = known.people.iter().chain(&owner);
+        groups.push(people.map(|person| whole(store, &facts.links, *person)).collect::<Result<Vec<_>, _>>()?);
+    }
+    for link in facts.links.iter().filter(|link| link.before.len() > 1) {
+        let mut group = vec![link.circle.clone()];
+        for other in kin(store, &link.circle)? {
+            group.push(whole(store, &facts.links, other)?);
+        }
+        groups.push(group);
+    }
+    groups.retain(|group| group.len() > 1);
+    Ok(groups)
 }
 
 /// All ids of a person, with those that are told now.

@@ -16,7 +16,7 @@ impl Row for Redemption {
         redemption_key(self.id)
     }
     fn index(&self) -> Index {
-        vec![of_person(self.user, Tab::Redemption, &self.key())]
+        self.user.map(|user| of_person(user, Tab::Redemption, &self.key())).into_iter().collect()
     }
     fn count(&self) -> Option<Vec<u8>> {
         Some(count_key("redemption", self.campaign.as_deref().unwrap_or(""), self.state.word()))

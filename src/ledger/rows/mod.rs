@@ -5,6 +5,7 @@ mod code;
 mod completion;
 mod delivery;
 mod person;
+mod purchase;
 mod stock;
 
 use super::key::Key;
@@ -19,6 +20,7 @@ pub use code::{claim_key, code_key, referrer_key};
 pub use completion::{redemption_key, spent_key};
 pub use delivery::{due_key, item_key, lane_prefix};
 pub use person::move_key;
+pub use purchase::hearing_key;
 pub use stock::chunk_key;
 
 pub trait Row: Serialize + DeserializeOwned {

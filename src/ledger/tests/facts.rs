@@ -1,6 +1,7 @@
 //! What can be found out about people, as values that a test can shuffle.
 
 use super::*;
+use crate::domain::purchase::RefundWord;
 
 /// Whose code, and what a purchase names as its offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +10,7 @@ pub enum Offer {
     /// The first code of somebody, outright.
     CodeOf(&'static str),
     Other,
+    None,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Fact {
     },
     /// A grant of the team's own, coming back as an event.
     OwnGrant(&'static str),
+    /// Who was seen with which Apple Account.
+    Account(&'static str, &'static str),
 }
 
 /// A purchase by the first of these ids, reported some minutes after noon.
@@ -37,10 +41,28 @@ pub struct Bought {
     pub offer: Offer,
     pub is_test: bool,
     pub minute: i64,
+    pub by: Source,
+    /// Whom an `appAccountToken` names.
+    pub token: Option<&'static str>,
+    pub account: Option<&'static str>,
+    /// The transaction, where it is not the first of the subscription.
+    pub renewal: Option<&'static str>,
+    pub refund: Option<RefundWord>,
 }
 
 pub fn buy(ids: &[&'static str], transaction: &'static str) -> Fact {
-    Fact::Buy(Bought { ids: ids.to_vec(), transaction, offer: Offer::Campaign, is_test: false, minute: 0 })
+    Fact::Buy(Bought {
+        ids: ids.to_vec(),
+        transaction,
+        offer: Offer::Campaign,
+        is_test: false,
+        minute: 0,
+        by: Source::RevenueCat,
+        token: None,
+        account: None,
+        renewal: None,
+        refund: None,
+    })
 }
 
 /// The purchase, reported otherwise.
@@ -84,15 +106,28 @@ impl Told {
             Fact::Claim(who, whose) => house.claim(who, &self.codes[whose]).map(|_| ()),
             Fact::Confirm(who, whose) => house.confirm(who, &self.codes[whose]).map(|_| ()),
             Fact::ComeBy(who, whose) => house.come_by(who, &house.slug(whose)).map(|_| ()),
-            Fact::Buy(Bought { ids, transaction, offer, is_test, minute }) => {
-                let offer = match offer {
-                    Offer::Campaign => "REF30",
-                    Offer::CodeOf(whose) => self.codes[whose].as_str(),
-                    Offer::Other => "SPRING",
+            Fact::Buy(bought) => {
+                let offer = match bought.offer {
+                    Offer::Campaign => Some("REF30"),
+                    Offer::CodeOf(whose) => Some(self.codes[whose].as_str()),
+                    Offer::Other => Some("SPRING"),
+                    Offer::None => None,
                 };
-                let mut purchase = sample::purchase(transaction, Some(offer), at(minute));
-                purchase.is_test = *is_test;
-                house.tell(&event, at(minute), About::Purchase { people: house.people(ids), purchase });
+                let mut purchase = sample::purchase(bought.transaction, offer, at(&bought.minute));
+                purchase.is_test = bought.is_test;
+                purchase.app_transaction_id = bought.account.map(str::to_owned);
+                purchase.refund = bought.refund;
+                if let Some(renewal) = bought.renewal {
+                    purchase.transaction_id = renewal.to_owned();
+                }
+                let (people, token) = (house.people(&bought.ids), bought.token.map(|name| house.person(name)));
+                let about = About::Purchase { people, token, purchase: Box::new(purchase) };
+                house.tell_by(bought.by, &event, at(&bought.minute), about);
+                Ok(())
+            }
+            Fact::Account(who, account) => {
+                let (people, app_transaction_id) = (house.people(&[who]), (*account).to_owned());
+                house.tell_by(Source::App, &event, NOON, About::Download { people, app_transaction_id });
                 Ok(())
             }
             Fact::Link(ids) => {

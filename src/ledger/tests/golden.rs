@@ -9,9 +9,14 @@ use crate::domain::completion::{Method, Reason};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
+use crate::domain::download::Download;
+use crate::domain::hearing::{Hearing, Test, TestEnd};
 use crate::domain::id::Person;
 use crate::domain::person::{Alias, Move};
 use crate::domain::pool::{Pool, Shelf};
+use crate::domain::purchase::RefundWord;
+use crate::domain::refund::Refund;
+use crate::domain::subscription::{Offer, OfferKind, Owner, Period, Renewal, Status, Subscription};
 use record::{decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +67,7 @@ fn every_record_is_read_as_it_was_written() {
         reasons: vec![Reason::SelfReferral],
         is_test: true,
         days: 30,
+        taken: None,
         redemption: Some(id),
         original_transaction_id: Some("2000000000000001".into()),
         claimed_at: Some(NOON),
@@ -95,12 +101,55 @@ fn every_record_is_read_as_it_was_written() {
     let seen = Seen { source: Source::RevenueCat, event: "E1".into(), kind: "RENEWAL".into(), digest: id, seq: 7 };
     check("seen-1", &seen);
     check("outbox-1", &item);
+    check("subscription-1", &subscription());
+    let word = RefundWord::Refunded { at: NOON };
+    let (transaction_id, original_transaction_id) = ("2000000000000002".into(), "2000000000000001".into());
+    check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word });
+    check("download-1", &Download { app_transaction_id: "704289572311513293".into(), people: vec![one, two] });
+    let end = Some(TestEnd { at: NOON, result: "SUCCESS".into(), has_arrived: true });
+    let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });
+    check("hearing-1", &Hearing { is_test: true, caught_up: NOON, test });
     check("due-1", &due);
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());
     let by = By::Admin { token: "admin".into(), reason: Some("asked".into()) };
-    let command = Command::Claim(MakeClaim { by: ClaimBy::Code(text()), person: two, confirm: true });
+    let command = Command::Claim(MakeClaim { confirm: true, ..MakeClaim::of(ClaimBy::Code(text()), two) });
     let puts = vec![Put::Claim(claim), Put::AccountGone(one), Put::ItemGone(item.id), Put::DueGone(due)];
     check("journal-1", &journal::Entry { at: NOON, by, command, puts });
+}
+
+pub fn period() -> Period {
+    Period {
+        purchased_at: NOON,
+        told_at: NOON,
+        transaction_id: "2000000000000001".into(),
+        product_id: "monthly".into(),
+        expires_at: Some(NOON),
+        offer: None,
+        revoked_at: Some(NOON),
+        is_family_shared: false,
+    }
+}
+
+fn subscription() -> Subscription {
+    let offer = Some(Offer { kind: OfferKind::Code, id: Some("REF30".into()) });
+    Subscription {
+        owner: Some(Owner { is_told: true, at: NOON, person: Person([2; 16]) }),
+        app_transaction_id: Some("704289572311513293".into()),
+        has_token: true,
+        offers: vec!["REF30".into()],
+        period: Some(Period { offer, is_family_shared: true, ..period() }),
+        renewal: Some(Renewal {
+            told_at: NOON,
+            auto_renew: true,
+            product_id: "yearly".into(),
+            renews_at: Some(NOON),
+            offer: Some(Offer { kind: OfferKind::Other(9), id: None }),
+            is_in_billing_retry: true,
+            grace_until: Some(NOON),
+        }),
+        status: Some((NOON, Status::GracePeriod)),
+        ..Subscription::new("2000000000000001")
+    }
 }
 
 /// Every table of rows has its file.

@@ -7,6 +7,7 @@ mod properties;
 mod sound;
 mod stock;
 mod stories;
+mod words;
 
 use super::store::Store;
 use super::*;
@@ -118,7 +119,7 @@ impl House {
     }
 
     fn claim_by(&self, name: &str, by: ClaimBy, confirm: bool) -> Result<Claimed, Refusal> {
-        match self.ask(Command::Claim(MakeClaim { by, person: self.person(name), confirm }))? {
+        match self.ask(Command::Claim(MakeClaim { confirm, ..MakeClaim::of(by, self.person(name)) }))? {
             Reply::Claim { claim, completion, .. } => {
                 Ok(Claimed { state: claim.state, code: claim.code, completed: completion })
             }
@@ -142,9 +143,13 @@ impl House {
 
     /// What a source reports about these people. Whether it was new.
     fn tell(&self, event: &str, at: At, about: About) -> bool {
+        self.tell_by(Source::RevenueCat, event, at, about)
+    }
+
+    fn tell_by(&self, source: Source, event: &str, at: At, about: About) -> bool {
         let digest = Id::of("digest", &[event.as_bytes()]);
         let kind = "INITIAL_PURCHASE".into();
-        let report = Report { source: Source::RevenueCat, event: event.into(), digest, kind, at: Some(at), about };
+        let report = Report { source, event: event.into(), digest, kind, at: Some(at), about };
         match self.ask(Command::Report(report)).unwrap() {
             Reply::Kept { repeated, .. } => !repeated,
             other => panic!("{other:?}"),
@@ -160,7 +165,11 @@ impl House {
         let now = self.clock.now();
         let purchase = sample::purchase(transaction, Some(offer), now);
         let event = format!("buy {names:?} {transaction} {offer}");
-        self.tell(&event, now, About::Purchase { people: self.people(names), purchase })
+        self.tell(
+            &event,
+            now,
+            About::Purchase { people: self.people(names), token: None, purchase: Box::new(purchase) },
+        )
     }
 
     fn link(&self, names: &[&str]) -> bool {

@@ -4,6 +4,7 @@ use super::facts::*;
 use super::sound::{Watch, replays};
 use super::*;
 use crate::domain::decide::due::Due;
+use crate::domain::purchase::RefundWord;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -49,9 +50,24 @@ fn bought() -> impl Strategy<Value = Fact> {
         1 => select(&SHARERS[..]).prop_map(Offer::CodeOf),
         1 => Just(Offer::Other),
     ];
-    (some_of(&USERS), select(&TRANSACTIONS[..]), offer, prop::bool::weighted(0.1), 0..10i64).prop_map(
-        |(ids, transaction, offer, is_test, minute)| Fact::Buy(Bought { ids, transaction, offer, is_test, minute }),
-    )
+    let told = prop_oneof![
+        4 => some_of(&USERS).prop_map(|ids| (ids, Source::RevenueCat, None)),
+        2 => user().prop_map(|who| (vec![who], Source::App, None)),
+        2 => prop::option::of(user()).prop_map(|token| (vec![], Source::Apple, token)),
+    ];
+    let refund = prop_oneof![
+        8 => Just(None),
+        2 => Just(Some(RefundWord::Refunded { at: NOON })),
+        1 => Just(Some(RefundWord::Reversed)),
+    ];
+    let renewal = prop::option::weighted(0.2, Just("T4"));
+    let account = prop::option::weighted(0.3, select(&["D1", "D2"][..]));
+    let what = (select(&TRANSACTIONS[..]), offer, prop::bool::weighted(0.1), 0..10i64);
+    (told, what, refund, renewal, account).prop_map(|(told, what, refund, renewal, account)| {
+        let ((ids, by, token), (transaction, offer, is_test, minute)) = (told, what);
+        let offer = if by == Source::RevenueCat || offer == Offer::Campaign { offer } else { Offer::None };
+        Fact::Buy(Bought { ids, transaction, offer, is_test, minute, by, token, account, renewal, refund })
+    })
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -61,6 +77,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         1 => (user(), select(&SHARERS[..])).prop_map(|(who, whose)| Fact::ComeBy(who, whose)),
         5 => bought(),
         2 => some_of(&USERS).prop_map(Fact::Link),
+        1 => (user(), select(&["D1", "D2"][..])).prop_map(|(who, account)| Fact::Account(who, account)),
         1 => (some_of(&USERS), some_of(&USERS), 0..10i64)
             .prop_map(|(from, to, minute)| Fact::Transfer { from, to, minute }),
     ]

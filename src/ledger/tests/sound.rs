@@ -4,12 +4,15 @@ use super::*;
 use crate::domain::batch::Batch;
 use crate::domain::claim::Claim;
 use crate::domain::decide::Seen;
+use crate::domain::subscription::Subscription;
 
 /// Watches a house: remembers what was so before, and judges what is new.
 #[derive(Default)]
 pub struct Watch {
     holders: BTreeMap<CodeText, Person>,
     credited: BTreeMap<Id, Completion>,
+    /// What was left of the days of completions that were taken back for a refund.
+    taken: BTreeMap<Id, Span>,
     accounts: Vec<Model>,
 }
 
@@ -32,23 +35,37 @@ impl Watch {
         for row in rows.iter().filter(|row| matches!(row.state, CompletionState::Credited { .. })) {
             let referee = circle_of(row.referee);
             assert!(!referee.has(row.referrer), "somebody was credited for themselves: {row:?}");
+            let kin = load::kin(&*snapshot, &referee).unwrap();
+            assert!(!kin.contains(&row.referrer), "one Apple Account was credited for itself: {row:?}");
             if self.credited.contains_key(&row.id) {
                 continue;
             }
             let same = |other: &&Completion| other.campaign == row.campaign && referee.has(other.referee);
             assert!(self.credited.values().find(same).is_none(), "a referee completed twice: {row:?}");
             self.credited.insert(row.id, row.clone());
-            self.earn(circle_of(row.referrer).members().to_vec(), row.days, now);
+            let given = self.taken.remove(&row.id).unwrap_or(Span::days(row.days.into()));
+            self.earn(circle_of(row.referrer).members().to_vec(), row.days, given, now);
         }
         for row in &rows {
+            let is_credited = matches!(row.state, CompletionState::Credited { .. });
             let Some(known) = self.credited.get(&row.id).cloned() else { continue };
-            self.take_back(row.referrer, known.days - row.days);
-            match row.state {
-                CompletionState::Credited { .. } => self.credited.insert(row.id, row.clone()),
-                _ => self.credited.remove(&row.id),
+            if matches!(row.state, CompletionState::Reversed { .. }) {
+                let own = |model: &&Model| model.ids.contains(&row.referrer);
+                let left = self.accounts.iter().find(own).map_or(0, |model| (model.end.0 - now.0).max(0));
+                self.taken.insert(row.id, Span::millis(left.min(Span::days(known.days.into()).0)));
+            }
+            self.take_back(row.referrer, if is_credited { known.days - row.days } else { known.days });
+            match is_credited {
+                true => self.credited.insert(row.id, row.clone()),
+                false => self.credited.remove(&row.id),
             };
         }
+        for row in rows.iter().filter(|row| matches!(row.state, CompletionState::Reversed { .. })) {
+            let span = Span::days(row.days.into());
+            self.taken.entry(row.id).and_modify(|left| *left = (*left).min(span)).or_insert(span);
+        }
         self.accounts_are_the_sum(house);
+        redemptions_are_their_owners(house);
         counts_are_the_rows(house);
         transactions_complete_once(&rows);
     }
@@ -76,11 +93,10 @@ impl Watch {
         self.accounts = joined;
     }
 
-    fn earn(&mut self, ids: Vec<Person>, days: u32, now: At) {
+    fn earn(&mut self, ids: Vec<Person>, days: u32, span: Span, now: At) {
         if days == 0 {
             return;
         }
-        let span = Span::days(days.into());
         match self.accounts.iter_mut().find(|model| model.ids == ids) {
             Some(model) => {
                 model.end = model.end.max(now).plus(span);
@@ -111,6 +127,21 @@ impl Watch {
             assert_eq!(account.days, earned);
         }
     }
+}
+
+/// A redemption belongs to whom its subscription belongs to, and both know of each other.
+fn redemptions_are_their_owners(house: &House) {
+    let redemptions: Vec<Redemption> = house.all();
+    let mut offers = 0;
+    for row in house.all::<Subscription>() {
+        let own = |one: &&Redemption| one.original_transaction_id == row.original_transaction_id;
+        for redemption in redemptions.iter().filter(own) {
+            assert!(row.offers.contains(&redemption.offer), "a redemption that its subscription does not know");
+            assert_eq!(redemption.user, row.person(), "a redemption of somebody else");
+        }
+        offers += row.offers.len();
+    }
+    assert_eq!(offers, redemptions.len());
 }
 
 /// The kept counts against a count of the rows.

@@ -57,7 +57,11 @@ fn a_late_report_counts_from_the_purchase() {
     house.claim("kim", &code).unwrap();
     house.wait(Span::days(60));
     let purchase = sample::purchase("T1", Some("REF30"), NOON.plus(Span::days(2)));
-    house.tell("late", house.clock.now(), About::Purchase { people: house.people(&["kim"]), purchase });
+    house.tell(
+        "late",
+        house.clock.now(),
+        About::Purchase { people: house.people(&["kim"]), token: None, purchase: Box::new(purchase) },
+    );
     assert_eq!(house.credited(), 1);
 }
 
@@ -156,7 +160,11 @@ fn a_claimed_code_that_expires_still_completes() {
     super::properties::fire(&house);
     assert_eq!(house.code_word(&code), "expired");
     let purchase = sample::purchase("T1", Some("REF30"), NOON.plus(Span::days(95)));
-    house.tell("late", house.clock.now(), About::Purchase { people: house.people(&["kim"]), purchase });
+    house.tell(
+        "late",
+        house.clock.now(),
+        About::Purchase { people: house.people(&["kim"]), token: None, purchase: Box::new(purchase) },
+    );
     assert_eq!((house.credited(), house.code_word(&code)), (1, "used"));
 }
 
@@ -285,7 +293,11 @@ fn a_purchase_that_moved_on_completes_the_new_owners_code() {
     house.transfer(&["kim"], &["lee"]);
     // Kim's second purchase, of before the transfer, names a code: it is lee's by now.
     let purchase = sample::purchase("T2", Some(max.as_str()), NOON);
-    house.tell("second", NOON, About::Purchase { people: house.people(&["kim"]), purchase });
+    house.tell(
+        "second",
+        NOON,
+        About::Purchase { people: house.people(&["kim"]), token: None, purchase: Box::new(purchase) },
+    );
     let names = ["jo", "kim", "lee", "max"];
     assert_eq!(
         house.completions(&names),
@@ -335,7 +347,11 @@ fn own_grants_and_tests_earn_nothing() {
     house.tell("other", NOON, About::People(house.people(&["kim"])));
     assert_eq!(house.credited(), 0);
     let purchase = crate::domain::purchase::Purchase { is_test: true, ..sample::purchase("T1", Some("REF30"), NOON) };
-    house.tell("sandbox", NOON, About::Purchase { people: house.people(&["kim"]), purchase });
+    house.tell(
+        "sandbox",
+        NOON,
+        About::Purchase { people: house.people(&["kim"]), token: None, purchase: Box::new(purchase) },
+    );
     let completion = &house.all::<Completion>()[0];
     assert!(completion.is_test && completion.days == 0 && completion.credited_at().is_some());
     assert_eq!((house.account("jo"), house.items("grant").len()), (None, 0));
@@ -349,7 +365,11 @@ fn a_testers_set_up_rewards_tests() {
     let code = house.my_code("jo");
     house.claim("kim", &code).unwrap();
     let purchase = crate::domain::purchase::Purchase { is_test: true, ..sample::purchase("T1", Some("REF30"), NOON) };
-    house.tell("sandbox", NOON, About::Purchase { people: house.people(&["kim"]), purchase });
+    house.tell(
+        "sandbox",
+        NOON,
+        About::Purchase { people: house.people(&["kim"]), token: None, purchase: Box::new(purchase) },
+    );
     assert_eq!(house.account("jo"), Some((30, 30)));
 }
 

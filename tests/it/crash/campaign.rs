@@ -35,7 +35,7 @@ pub fn policy() -> Policy {
             expires_in_days: 180,
             reserve_days: 14,
         },
-        attribution: AttributionRules { accept: Accept::Confirm, claim_window_days: 30 },
+        attribution: AttributionRules { accept: Accept::Confirm, claim_window_days: 30, asks_apple: false },
         reward: RewardRules { days: 30, test_rewards: false },
     }
 }

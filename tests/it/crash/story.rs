@@ -19,12 +19,14 @@ use referd::domain::decide::{By, Command, Reply};
 use referd::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
 use referd::domain::id::{Id, Person, UserId};
 use referd::domain::policy::Environment;
-use referd::domain::purchase::{About, Purchase, Report, Source};
+use referd::domain::purchase::{About, Purchase, RefundWord, Report, Source};
 use referd::entropy::SeededEntropy;
 use referd::ledger::{Entry, Fail, Ledger, list};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+
+const SOURCES: [Source; 4] = [Source::RevenueCat, Source::RevenueCat, Source::Apple, Source::App];
 
 /// What kind of story.
 #[derive(Clone, Copy, Debug)]
@@ -257,7 +259,7 @@ impl Story {
     fn claim(&mut self, by: ClaimBy) -> Entry {
         let who = user(&self.name());
         let confirm = self.rng.percent(30);
-        let claim = MakeClaim { by, person: self.ledger.person(&who), confirm };
+        let claim = MakeClaim { confirm, ..MakeClaim::of(by, self.ledger.person(&who)) };
         Entry::new(Command::Claim(claim), By::App).naming([who])
     }
 
@@ -300,22 +302,31 @@ impl Story {
             if self.rng.percent(30) {
                 report.digest = Id::of("digest", &[b"another"]);
             }
-            return Entry::new(Command::Report(report), By::Source(Source::RevenueCat)).naming(old.people.clone());
+            return Entry::new(Command::Report(report), old.by.clone()).naming(old.people.clone());
         }
         let (first, second, turn) = (self.name(), self.name(), self.rng.below(10));
         let anonymous = format!("$RCAnonymousID:{:032}", self.rng.below(6));
         let transaction = format!("T{}", self.rng.below(20));
-        let purchase = Purchase {
+        let purchase = Box::new(Purchase {
             original_transaction_id: transaction.clone(),
             transaction_id: format!("{transaction}.{}", self.rng.below(3)),
             product_id: "monthly".into(),
             offer: self.rng.percent(85).then(|| self.codes_or_offer()),
             purchased_at: Some(self.now.minus(Span::seconds(30))),
             is_test: self.rng.percent(10),
+            app_transaction_id: self.rng.percent(30).then(|| format!("D{}", self.rng.below(8))),
+            refund: self.refund(),
+            ..Purchase::default()
+        });
+        let source = if turn < 6 { *self.rng.pick(&SOURCES).expect("there are some") } else { Source::RevenueCat };
+        let token = (source == Source::Apple && self.rng.percent(50)).then(|| user(&second));
+        let people = match (source, turn) {
+            (Source::Apple, _) => vec![],
+            (_, 5) => vec![user(&first), user(&anonymous)],
+            _ => vec![user(&first)],
         };
         let (kind, about) = match turn {
-            0..5 => ("INITIAL_PURCHASE", About::Purchase { people: vec![user(&first)], purchase }),
-            5 => ("RENEWAL", About::Purchase { people: vec![user(&first), user(&anonymous)], purchase }),
+            0..6 => ("INITIAL_PURCHASE", About::Purchase { people, token, purchase }),
             6 => ("SUBSCRIBER_ALIAS", About::People(vec![user(&first), user(&anonymous)])),
             7 | 8 => ("TRANSFER", About::Transfer { from: vec![user(&first)], to: vec![user(&second)] }),
             _ => ("TEST", About::Nothing),
@@ -323,19 +334,21 @@ impl Story {
         let size = if self.plot.is_long { 20_000 + self.rng.below(60_000) } else { self.rng.below(3000) };
         let body: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| self.rng.next().to_be_bytes()).collect();
         let event = format!("event-{}", self.rng.next());
-        let report = Report {
-            source: Source::RevenueCat,
-            digest: Id::of("digest", &[&body]),
-            event,
-            kind: kind.into(),
-            at: Some(self.now),
-            about,
-        };
+        let report =
+            Report { source, digest: Id::of("digest", &[&body]), event, kind: kind.into(), at: Some(self.now), about };
         let people: Vec<UserId> = report.people().into_iter().cloned().collect();
         let report = report.map(|user| self.ledger.person(&user));
-        let entry = Entry::new(Command::Report(report), By::Source(Source::RevenueCat)).naming(people).raw(&body);
+        let entry = Entry::new(Command::Report(report), By::Source(source)).naming(people).raw(&body);
         self.reports.push(Entry::new(entry.command.clone(), entry.by.clone()).naming(entry.people.clone()));
         entry
+    }
+
+    fn refund(&mut self) -> Option<RefundWord> {
+        match self.rng.below(10) {
+            0 => Some(RefundWord::Refunded { at: self.now }),
+            1 => Some(RefundWord::Reversed),
+            _ => None,
+        }
     }
 
     /// Mostly the offer's name; sometimes a code that somebody holds.
@@ -375,6 +388,15 @@ impl Story {
             (_, Effect::FetchCodes { .. }) => {
                 Outcome::Done(Answer::Codes(self.texts(policy().pool.batch_size as usize)))
             }
+            (n, Effect::CatchUp { since, .. }) => {
+                Outcome::Done(Answer::CaughtUp { until: since.plus(Span::hours(n as i64)), read: 20, new: n as u32 })
+            }
+            (_, Effect::LookUp { .. }) => Outcome::Done(Answer::LookedUp { purchases: 1 }),
+            (n, Effect::RequestTest { .. }) => Outcome::Done(Answer::TestRequested { token: format!("test-{n}") }),
+            (n, Effect::CheckTest { .. }) => {
+                Outcome::Done(Answer::TestSent { result: "SUCCESS".into(), has_arrived: n > 5 })
+            }
+            (_, Effect::SetAppAccountToken { .. }) => Outcome::Done(Answer::Sent),
         }
     }
 }

@@ -11,6 +11,9 @@ use referd::domain::at::{At, Span};
 use referd::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
 use referd::entropy::SeededEntropy;
 use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer};
+use referd::fake::app_store_server::{self, AppStoreServer};
+use referd::fake::apple_chain::Chain;
+use referd::fake::apple_event::App;
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::revenuecat_event::Event;
 use referd::ledger::Store;
@@ -37,6 +40,8 @@ pub struct World {
     caller: Caller,
     pub apple: AppStoreConnect,
     pub revenuecat: RevenueCat,
+    /// Apple's notifications and the App Store Server API, signed by a root of their own.
+    pub store: AppStoreServer,
     _folder: Folder,
     done: bool,
 }
@@ -71,6 +76,16 @@ impl World {
         if let Some(known) = &mut app.app_store_connect {
             known.base_url = apple.base_url().to_owned();
         }
+        let chain = Arc::new(Chain::new(NOW));
+        let key = Key { id: KEY_ID.to_owned(), public: public_point(SEED), issuer: Some(ISSUER.to_owned()) };
+        let signs = App { bundle_id: app.bundle_id.clone(), apple_id: app.apple_id };
+        let setup = app_store_server::Setup { key, clock: clock.clone(), chain: chain.clone(), app: signs };
+        let store = AppStoreServer::start(setup).await.expect("the App Store Server starts");
+        if let Some(known) = &mut app.app_store_server {
+            known.production_url = store.production_url().to_owned();
+            known.sandbox_url = store.sandbox_url().to_owned();
+            known.root_certificate = Some(chain.root().to_vec());
+        }
         let mut signing = None;
         if let Some(known) = &mut app.revenuecat {
             known.base_url = revenuecat.base_url().to_owned();
@@ -79,7 +94,18 @@ impl World {
         let house = open(&config, &clock).await;
         let mut caller = caller(&house);
         caller.signing = signing;
-        World { house: Some(house), config, clock, caller, apple, revenuecat, _folder: folder, done: false }
+        listen(&store, &caller);
+        World { house: Some(house), config, clock, caller, apple, revenuecat, store, _folder: folder, done: false }
+    }
+
+    /// A world that knows what Apple signs, and can ask the App Store Server.
+    pub async fn with_apple(change: impl FnOnce(&mut Config)) -> World {
+        World::stocked_with(20, |config| {
+            config.apps[0].app_store_server = Some(asks_apple());
+            config.apps[0].campaigns[0].policy.attribution.asks_apple = true;
+            change(config);
+        })
+        .await
     }
 
     /// A world with this many codes in stock.
@@ -175,6 +201,7 @@ impl World {
         let signing = self.caller.signing.take();
         self.caller = caller(&house);
         self.caller.signing = signing;
+        listen(&self.store, &self.caller);
         self.house = Some(house);
     }
 
@@ -213,6 +240,13 @@ async fn open(config: &Config, clock: &Arc<ManualClock>) -> House {
     House::start(config.clone(), clock.clone(), entropy, Motor::ByHand).await.expect("the house starts")
 }
 
+/// Apple's notifications come to the addresses of this house.
+fn listen(store: &AppStoreServer, caller: &Caller) {
+    for (environment, path) in [(Environment::Production, ""), (Environment::Sandbox, "/sandbox")] {
+        store.set_notification_url(environment, Some(&format!("{}/webhooks/apple{path}", caller.public)));
+    }
+}
+
 fn caller(house: &House) -> Caller {
     let admin = house.admin.expect("the admin side has an address");
     Caller::new(&format!("http://{}", house.public), &format!("http://{admin}"))
@@ -240,6 +274,7 @@ fn app() -> config::App {
             private_key: Secret::new(private_pem(SEED)),
             base_url: String::new(),
         }),
+        app_store_server: None,
         revenuecat: Some(config::RevenueCat {
             webhook_authorization: Secret::new(HOOK_AUTHORIZATION),
             webhook_signing_secret: None,
@@ -247,7 +282,19 @@ fn app() -> config::App {
             base_url: String::new(),
             entitlement: "premium".to_owned(),
         }),
+        notifications: config::Notifications { max_age_days: 8 },
         campaigns: vec![campaign()],
+    }
+}
+
+fn asks_apple() -> config::AppStoreServer {
+    config::AppStoreServer {
+        issuer_id: ISSUER.to_owned(),
+        key_id: KEY_ID.to_owned(),
+        private_key: Secret::new(private_pem(SEED)),
+        production_url: String::new(),
+        sandbox_url: String::new(),
+        root_certificate: None,
     }
 }
 
@@ -267,7 +314,7 @@ pub fn campaign() -> Campaign {
         offer_code_id: OFFER_ID.to_owned(),
         product_ids: Vec::new(),
         pool,
-        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30 },
+        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
         reward: RewardRules { days: 30, test_rewards: false },
     };
     let share_text = "Use code {code} for a free month: {redeem_url}".to_owned();

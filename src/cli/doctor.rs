@@ -1,0 +1,164 @@
+//! Asks the outside, through the running appliance: does what is configured work? Each finding with its remedy.
+
+use super::{admin, show};
+use crate::config::{self, Config};
+use anyhow::{Context, Result, bail};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Looks at a TEST notification before it is given up, and the pause between two.
+const LOOKS: u32 = 80;
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+struct Finding {
+    check: String,
+    verdict: Verdict,
+    what: String,
+    remedy: String,
+}
+
+impl Finding {
+    fn new(check: impl Into<String>, verdict: Verdict, what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { check: check.into(), verdict, what: what.into(), remedy: remedy.into() }
+    }
+    fn good(check: impl Into<String>, what: impl Into<String>) -> Finding {
+        Finding::new(check, Verdict::Good, what, "")
+    }
+    fn row(&self, app: &str) -> Value {
+        let verdict = match self.verdict {
+            Verdict::Good => "good",
+            Verdict::Doubtful => "doubtful",
+            Verdict::Bad => "bad",
+        };
+        json!({"app": app, "check": self.check, "verdict": verdict, "what": self.what, "remedy": self.remedy})
+    }
+}
+
+/// Whether nothing is bad.
+pub async fn run(config: &Config, json: bool) -> Result<bool> {
+    let (mut rows, mut good) = (Vec::new(), true);
+    for app in &config.apps {
+        let findings = examine(config, app).await?;
+        good &= findings.iter().all(|finding| finding.verdict != Verdict::Bad);
+        rows.extend(findings.iter().map(|finding| finding.row(&app.name)));
+    }
+    if show::as_json(json) {
+        show::lines(&rows)?;
+    } else {
+        show::table(&rows, &["app", "check", "verdict", "what", "remedy"])?;
+    }
+    Ok(good)
+}
+
+async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
+    let Some(stats) = get(config, app, "stats").await? else {
+        let remedy = "start it: systemctl start referd, or referd serve";
+        return Ok(vec![Finding::new("appliance", Verdict::Bad, "none answers on the admin listener", remedy)]);
+    };
+    let mut findings = vec![Finding::good("appliance", "it answers")];
+    findings.extend(sources(&stats));
+    findings.push(deliveries(&stats));
+    if app.app_store_server.is_none() {
+        let what = "app_store_server is not configured, so Apple cannot be asked to send a test";
+        findings.push(Finding::new("notifications", Verdict::Doubtful, what, "add the In-App Purchase key"));
+        return Ok(findings);
+    }
+    for (environment, path) in [("PRODUCTION", "/webhooks/apple"), ("SANDBOX", "/webhooks/apple/sandbox")] {
+        let url = format!("{}{}{path}", config.server.public_url, app.base_path);
+        findings.push(round_trip(config, app, environment, &url).await?);
+    }
+    Ok(findings)
+}
+
+fn sources(stats: &Value) -> Vec<Finding> {
+    let is_quiet =
+        |source: &str| stats["quiet_sources"].as_array().is_some_and(|all| all.iter().any(|one| one == source));
+    let one = |source: &str| {
+        let check = format!("webhooks of {source}");
+        match stats["last_webhook"][source].as_str() {
+            Some(at) if is_quiet(source) => {
+                let what = format!("none since {at}, which is much longer than usual");
+                Finding::new(check, Verdict::Bad, what, "look at the URL and the last deliveries on their side")
+            }
+            Some(at) => Finding::good(check, format!("the last came at {at}")),
+            None => Finding::new(check, Verdict::Doubtful, "none has come yet", "enter the URL on their side"),
+        }
+    };
+    ["revenuecat", "apple"].map(one).into()
+}
+
+fn deliveries(stats: &Value) -> Finding {
+    match stats["outbox"]["dead"].as_u64() {
+        Some(0) => Finding::good("deliveries", "none was given up"),
+        _ => {
+            let what = format!("{} were given up", stats["outbox"]["dead"]);
+            let remedy = "GET /admin/outbox?status=dead says why; POST …/outbox/{id}/retry tries again";
+            Finding::new("deliveries", Verdict::Bad, what, remedy)
+        }
+    }
+}
+
+/// Apple sends a TEST notification to the address in App Store Connect: did it come here?
+async fn round_trip(config: &Config, app: &config::App, environment: &str, url: &str) -> Result<Finding> {
+    let check = format!("notifications, {environment}");
+    let wish = json!({"environment": environment, "reason": "doctor"}).to_string().into_bytes();
+    let asked = admin::ask(&config.admin, Method::POST, &path(app, "notifications/test"), wish).await?;
+    if asked.is_none_or(|answer| answer.status != StatusCode::ACCEPTED) {
+        bail!("the running appliance does not take notifications/test: was it started with another file?");
+    }
+    // Teams that do not test have no address for the sandbox.
+    let severity = if environment == "PRODUCTION" { Verdict::Bad } else { Verdict::Doubtful };
+    let remedy =
+        format!("enter {url} in App Store Connect (App Information, App Store Server Notifications, version 2)");
+    for _ in 0..LOOKS {
+        let test = test_of(config, app, environment).await?;
+        if let Some(result) = test["result"].as_str() {
+            return Ok(match (result, test["arrived"].as_bool()) {
+                ("SUCCESS", Some(true)) => Finding::good(check, "a TEST came here and was verified"),
+                ("SUCCESS", _) => Finding::new(check, severity, "Apple's TEST went to another address", remedy),
+                _ => Finding::new(check, severity, result, remedy),
+            });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let test = open_test(config, app).await?;
+    Ok(Finding::new(check, severity, test, "GET /admin/outbox shows the attempts; is the In-App Purchase key right?"))
+}
+
+async fn test_of(config: &Config, app: &config::App, environment: &str) -> Result<Value> {
+    let list = get(config, app, "notifications").await?.unwrap_or_default();
+    let of = |item: &&Value| item["environment"] == environment;
+    let found = list["items"].as_array().and_then(|items| items.iter().find(of));
+    Ok(found.map_or(Value::Null, |item| item["test"].clone()))
+}
+
+/// Why the test is not over.
+async fn open_test(config: &Config, app: &config::App) -> Result<String> {
+    let list = get(config, app, "outbox?status=waiting").await?.unwrap_or_default();
+    let is_test = |item: &&Value| matches!(item["kind"].as_str(), Some("request_test" | "check_test"));
+    let found = list["items"].as_array().and_then(|items| items.iter().find(is_test));
+    let why = found.and_then(|item| item["last_error"].as_str());
+    Ok(why.unwrap_or("no end of the TEST was seen in time").to_owned())
+}
+
+fn path(app: &config::App, rest: &str) -> String {
+    format!("/admin/{}/{rest}", app.name)
+}
+
+async fn get(config: &Config, app: &config::App, rest: &str) -> Result<Option<Value>> {
+    let Some(answer) = admin::ask(&config.admin, Method::GET, &path(app, rest), Vec::new()).await? else {
+        return Ok(None);
+    };
+    if answer.status != StatusCode::OK {
+        bail!("the running appliance answered {} for {rest}", answer.status);
+    }
+    Ok(Some(serde_json::from_slice(&answer.body).context("the answer is not JSON")?))
+}

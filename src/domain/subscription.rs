@@ -1,0 +1,241 @@
+//! What Apple says of one original transaction: a subscription, or a product bought once. Each part is
+//! kept as of the latest word on it, so that the order of the reports leaves no trace.
+
+use super::at::At;
+use super::id::{Id, Person};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub original_transaction_id: String,
+    pub is_test: bool,
+    pub owner: Option<Owner>,
+    /// The purchaser's Apple Account, by Apple's name for its copy of the app.
+    pub app_transaction_id: Option<String>,
+    /// Apple told an `appAccountToken`: it names a user already.
+    pub has_token: bool,
+    /// The offers that were redeemed with it.
+    pub offers: Vec<String>,
+    pub period: Option<Period>,
+    pub renewal: Option<Renewal>,
+    pub status: Option<(At, Status)>,
+}
+
+/// Whose it is, as far as was told by then. What the app or RevenueCat says stands above an
+/// `appAccountToken`, which an app may fill with something else than the user's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owner {
+    pub is_told: bool,
+    pub at: At,
+    pub person: Person,
+}
+
+/// The signed transaction of a period (Apple, JWSTransactionDecodedPayload).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Period {
+    pub purchased_at: At,
+    pub told_at: At,
+    pub transaction_id: String,
+    pub product_id: String,
+    /// Absent for what does not end.
+    pub expires_at: Option<At>,
+    pub offer: Option<Offer>,
+    pub revoked_at: Option<At>,
+    pub is_family_shared: bool,
+}
+
+/// The signed renewal information (Apple, JWSRenewalInfoDecodedPayload).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Renewal {
+    pub told_at: At,
+    pub auto_renew: bool,
+    /// What it renews to.
+    pub product_id: String,
+    pub renews_at: Option<At>,
+    /// The offer of the next period.
+    pub offer: Option<Offer>,
+    pub is_in_billing_retry: bool,
+    pub grace_until: Option<At>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Offer {
+    pub kind: OfferKind,
+    /// Absent for introductory offers.
+    pub id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OfferKind {
+    Introductory,
+    Promotional,
+    Code,
+    WinBack,
+    /// One that came after this was written.
+    Other(i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Status {
+    Active,
+    Expired,
+    BillingRetry,
+    GracePeriod,
+    Revoked,
+}
+
+impl OfferKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            OfferKind::Introductory => "introductory",
+            OfferKind::Promotional => "promotional",
+            OfferKind::Code => "code",
+            OfferKind::WinBack => "win_back",
+            OfferKind::Other(_) => "other",
+        }
+    }
+}
+
+impl Status {
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Expired => "expired",
+            Status::BillingRetry => "billing_retry",
+            Status::GracePeriod => "grace_period",
+            Status::Revoked => "revoked",
+        }
+    }
+}
+
+impl Subscription {
+    pub fn id(original_transaction_id: &str) -> Id {
+        Id::of("subscription", &[original_transaction_id.as_bytes()])
+    }
+
+    pub fn new(original_transaction_id: &str) -> Subscription {
+        Subscription {
+            original_transaction_id: original_transaction_id.to_owned(),
+            is_test: false,
+            owner: None,
+            app_transaction_id: None,
+            has_token: false,
+            offers: Vec::new(),
+            period: None,
+            renewal: None,
+            status: None,
+        }
+    }
+
+    pub fn person(&self) -> Option<Person> {
+        self.owner.map(|owner| owner.person)
+    }
+
+    pub fn is_family_shared(&self) -> bool {
+        self.period.as_ref().is_some_and(|period| period.is_family_shared)
+    }
+
+    /// Two reports of the same: of each part the latest word holds. A refund or another word on an earlier
+    /// period says nothing of the current one.
+    pub fn merged(mut self, other: Subscription) -> Subscription {
+        assert_eq!(self.original_transaction_id, other.original_transaction_id);
+        self.is_test |= other.is_test;
+        self.has_token |= other.has_token;
+        self.owner = self.owner.max(other.owner);
+        self.app_transaction_id = self.app_transaction_id.max(other.app_transaction_id);
+        self.period = self.period.max(other.period);
+        self.renewal = self.renewal.max(other.renewal);
+        self.status = self.status.max(other.status);
+        self.offers.extend(other.offers);
+        self.offers.sort();
+        self.offers.dedup();
+        self
+    }
+
+    /// Apple's last word on it, or what follows from the last signed transaction.
+    pub fn status(&self, now: At) -> Option<Status> {
+        if let Some((_, told)) = self.status {
+            return Some(told);
+        }
+        let period = self.period.as_ref()?;
+        Some(match (period.revoked_at, period.expires_at) {
+            (Some(_), _) => Status::Revoked,
+            (None, Some(end)) if end <= now => Status::Expired,
+            (None, _) => Status::Active,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64) -> At {
+        At(day * 86_400_000)
+    }
+
+    fn period(purchased: i64, told: i64, revoked_at: Option<At>) -> Period {
+        Period {
+            purchased_at: at(purchased),
+            told_at: at(told),
+            transaction_id: format!("T{purchased}"),
+            product_id: "monthly".into(),
+            expires_at: Some(at(purchased + 30)),
+            offer: None,
+            revoked_at,
+            is_family_shared: false,
+        }
+    }
+
+    fn owner(is_told: bool, day: i64, n: u8) -> Option<Owner> {
+        Some(Owner { is_told, at: at(day), person: Person([n; 16]) })
+    }
+
+    fn report(change: impl Fn(&mut Subscription)) -> Subscription {
+        let mut report = Subscription::new("T0");
+        change(&mut report);
+        report
+    }
+
+    #[test]
+    fn reports_merge_in_any_order() {
+        let reports = [
+            report(|one| (one.owner, one.period) = (owner(false, 9, 1), Some(period(0, 0, None)))),
+            report(|one| (one.owner, one.status) = (owner(true, 2, 2), Some((at(3), Status::Active)))),
+            report(|one| (one.owner, one.offers) = (owner(true, 1, 3), vec!["REF30".into(), "A".into()])),
+            report(|one| (one.period, one.offers) = (Some(period(30, 29, None)), vec!["A".into()])),
+            report(|one| (one.period, one.is_test) = (Some(period(0, 40, Some(at(40)))), true)),
+            report(|one| (one.status, one.has_token) = (Some((at(2), Status::Expired)), true)),
+        ];
+        let fold = |order: &[usize]| {
+            let picked = order.iter().map(|n| reports[*n].clone());
+            picked.reduce(Subscription::merged).expect("there are reports")
+        };
+        let first = fold(&[0, 1, 2, 3, 4, 5]);
+        for order in [[5, 4, 3, 2, 1, 0], [2, 0, 5, 1, 4, 3], [3, 5, 0, 4, 1, 2]] {
+            assert_eq!(fold(&order), first, "{order:?}");
+        }
+        assert_eq!(first.person(), Some(Person([2; 16])), "what was told stands above a token");
+        assert_eq!(first.period.as_ref().map(|period| period.purchased_at), Some(at(30)));
+        assert_eq!(
+            first.status(at(90)),
+            Some(Status::Active),
+            "a refund of the period before says nothing of this one"
+        );
+        assert_eq!((first.is_test, first.has_token, first.offers.len()), (true, true, 2));
+    }
+
+    #[test]
+    fn what_follows_from_a_transaction() {
+        for (period, now, status) in [
+            (None, 0, None),
+            (Some(period(0, 0, None)), 29, Some(Status::Active)),
+            (Some(period(0, 0, None)), 30, Some(Status::Expired)),
+            (Some(period(0, 0, Some(at(1)))), 2, Some(Status::Revoked)),
+            (Some(Period { expires_at: None, ..period(0, 0, None) }), 900, Some(Status::Active)),
+        ] {
+            let one = report(|one| one.period.clone_from(&period));
+            assert_eq!(one.status(at(now)), status, "{period:?}");
+        }
+    }
+}

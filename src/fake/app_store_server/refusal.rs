@@ -1,0 +1,113 @@
+//! The errors of the App Store Server API: a code, whose first three digits are the status, and Apple's text for it.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal(pub u32);
+
+impl Refusal {
+    pub const BAD_REQUEST: Refusal = Refusal(4_000_000);
+    pub const REVISION: Refusal = Refusal(4_000_005);
+    pub const TRANSACTION_ID: Refusal = Refusal(4_000_006);
+    pub const START_TOO_EARLY: Refusal = Refusal(4_000_012);
+    pub const START_AFTER_END: Refusal = Refusal(4_000_013);
+    pub const PAGINATION_TOKEN: Refusal = Refusal(4_000_014);
+    pub const START: Refusal = Refusal(4_000_015);
+    pub const END: Refusal = Refusal(4_000_016);
+    pub const NOTIFICATION_TYPE: Refusal = Refusal(4_000_018);
+    pub const TWO_FILTERS: Refusal = Refusal(4_000_019);
+    pub const TEST_TOKEN: Refusal = Refusal(4_000_020);
+    pub const SORT: Refusal = Refusal(4_000_021);
+    pub const PRODUCT_TYPE: Refusal = Refusal(4_000_022);
+    pub const OWNERSHIP: Refusal = Refusal(4_000_026);
+    pub const REVOKED: Refusal = Refusal(4_000_030);
+    pub const STATUS: Refusal = Refusal(4_000_031);
+    pub const APP_TRANSACTION_ID: Refusal = Refusal(4_000_048);
+    pub const TOKEN: Refusal = Refusal(4_000_183);
+    pub const FAMILY: Refusal = Refusal(4_000_185);
+    pub const NOT_ORIGINAL: Refusal = Refusal(4_000_187);
+    pub const NO_URL: Refusal = Refusal(4_040_007);
+    pub const NO_TEST: Refusal = Refusal(4_040_008);
+    pub const NO_TRANSACTION: Refusal = Refusal(4_040_010);
+    pub const TOO_MANY: Refusal = Refusal(4_290_000);
+    pub const INTERNAL: Refusal = Refusal(5_000_000);
+
+    fn message(self) -> &'static str {
+        match self.0 {
+            4_000_000 => "Bad request.",
+            4_000_002 => "Invalid request app identifier.",
+            4_000_005 => "Invalid request revision.",
+            4_000_006 => "Invalid transaction id.",
+            4_000_012 => "Invalid request. The start date is earlier than the allowed start date.",
+            4_000_013 => "Invalid request. The end date precedes the start date or the dates are the same.",
+            4_000_014 => "Invalid request. The pagination token is invalid.",
+            4_000_015 => "Invalid request. The start date is not a timestamp value represented in milliseconds.",
+            4_000_016 => "Invalid request. The end date is not a timestamp value represented in milliseconds.",
+            4_000_017 => "Invalid request. The pagination token is expired.",
+            4_000_018 => "Invalid request. The notification type or subtype is invalid.",
+            4_000_019 => "Invalid request. Supply either a transaction id or a notification type, but not both.",
+            4_000_020 => "Invalid request. The test notification token is invalid.",
+            4_000_021 => "Invalid request. The sort parameter is invalid.",
+            4_000_022 => "Invalid request. The product type parameter is invalid.",
+            4_000_026 => "Invalid request. The in-app ownership type parameter is invalid.",
+            4_000_030 => "Invalid request. The revoked parameter is invalid.",
+            4_000_031 => "Invalid request. The status parameter is invalid.",
+            4_000_048 => "Invalid request. App transactions aren't supported by this endpoint.",
+            4_000_183 => "Invalid request. The app account token field must be a valid UUID.",
+            4_000_185 => "Invalid request. Family Sharing transactions aren't supported by this endpoint.",
+            4_000_187 => "Invalid request. The transaction ID provided is not an original transaction ID.",
+            4_040_001 => "Account not found.",
+            4_040_002 => "Account not found. Please try again.",
+            4_040_003 => "App not found.",
+            4_040_004 => "App not found. Please try again.",
+            4_040_005 => "Original transaction id not found.",
+            4_040_006 => "Original transaction id not found. Please try again.",
+            4_040_007 => {
+                "No App Store Server Notification URL found for provided app. \
+                 Check that a URL is configured in App Store Connect for this environment."
+            }
+            4_040_008 => {
+                "Either the test notification token is expired or the notification and status are not yet available."
+            }
+            4_040_010 => "Transaction id not found.",
+            4_290_000 => "Rate limit exceeded.",
+            5_000_001 => "An unknown error occurred. Please try again.",
+            _ => "An unknown error occurred.",
+        }
+    }
+    fn status(self) -> StatusCode {
+        let status = u16::try_from(self.0 / 10_000).ok();
+        status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn render(self, status: StatusCode) -> Response {
+        answer(status, &json!({"errorCode": self.0, "errorMessage": self.message()}))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.render(self.status())
+    }
+}
+
+/// The body this API gives a status that no request earned; without a documented one it is plain text.
+pub fn trouble(status: StatusCode) -> Response {
+    match status.as_u16() {
+        400 => Refusal::BAD_REQUEST.into_response(),
+        429 => Refusal::TOO_MANY.into_response(),
+        500.. => Refusal::INTERNAL.render(status),
+        _ => (status, status.canonical_reason().unwrap_or_default()).into_response(),
+    }
+}
+
+pub fn unauthorized() -> Response {
+    (StatusCode::UNAUTHORIZED, "Unauthenticated").into_response()
+}
+
+pub fn answer(status: StatusCode, body: &Value) -> Response {
+    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (status, [json], body.to_string()).into_response()
+}

@@ -1,0 +1,69 @@
+//! All that is held about one person.
+
+use super::{Admin, Parts};
+use crate::domain::claim::Claim;
+use crate::domain::code::Code;
+use crate::domain::completion::Completion;
+use crate::domain::download::Download;
+use crate::domain::id::UserId;
+use crate::domain::redemption::Redemption;
+use crate::domain::reward::Account;
+use crate::domain::subscription::Subscription;
+use crate::http::extract::ok;
+use crate::http::problem::Problem;
+use crate::ledger::rows::Row;
+use crate::ledger::store::Store;
+use crate::ledger::{Error, Snapshot, circle, list, people, referrer};
+use crate::wire::text::rfc3339;
+use crate::wire::view::View;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Rows of one noun that are shown; the lists give the rest.
+const MOST: usize = 1_000;
+
+pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let unknown = || Problem::not_found("nothing is known of this user");
+    let user = UserId::parse(target.id.as_deref().unwrap_or_default()).map_err(|_| unknown())?;
+    let (store, person, now) = (app.ledger.snapshot(), app.ledger.person(&user), app.clock.now());
+    let name = app.names();
+    let view = View { name: &name };
+    let own = circle(&*store, person)?;
+    let account: Option<Account> = store.row(own.name().as_bytes())?;
+    let downloads = rows(&store, person, |row: &Download| json!(row.app_transaction_id))?;
+    let mut shares: Vec<Value> = Vec::new();
+    for campaign in &app.config.campaigns {
+        for member in own.members() {
+            let row = referrer(&*store, &campaign.policy.campaign, *member)?;
+            let row = row.map(|row| view.referrer(&row));
+            shares.extend(row.filter(|row| !shares.contains(row)));
+        }
+    }
+    let body = json!({
+        "user": user.as_str(),
+        "ids": own.members().iter().map(|member| name(*member)).collect::<Vec<_>>(),
+        "app_account_token": people::token_of(&*store, person)?,
+        "granted_until": account.as_ref().map(|account| rfc3339(account.end)),
+        "days": account.map_or(0, |account| account.days),
+        "app_transaction_ids": downloads,
+        "subscriptions": rows(&store, person, |row: &Subscription| view.subscription(row, now))?,
+        "referrer": shares,
+        "codes": rows(&store, person, |row: &Code| view.code(row))?,
+        "claims": rows(&store, person, |row: &Claim| view.claim(row))?,
+        "redemptions": rows(&store, person, |row: &Redemption| view.redemption(row))?,
+        "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
+    });
+    let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1;
+    if is_known { Ok(ok(&body)) } else { Err(unknown()) }
+}
+
+fn rows<R: Row>(
+    store: &Snapshot,
+    person: crate::domain::id::Person,
+    show: impl Fn(&R) -> Value,
+) -> Result<Vec<Value>, Error> {
+    Ok(list::rows_of(store, person, None, MOST, |_: &R| true)?.items.iter().map(show).collect())
+}

@@ -1,0 +1,21 @@
+//! What people are called: the tables that erasure touches.
+
+use super::Error;
+use super::store::Store;
+use super::table::Tab;
+use crate::domain::id::{Person, UserId};
+
+/// What Apple can be told of a person as an `appAccountToken`: what the app gave, or the user id where it is a
+/// UUID.
+pub fn token_of(store: &impl Store, person: Person) -> Result<Option<String>, Error> {
+    if let Some(given) = store.get(Tab::Token, person.as_bytes())? {
+        return Ok(String::from_utf8(given).ok());
+    }
+    Ok(user_of(store, person)?.and_then(|user| user.uuid()))
+}
+
+/// What a person calls themselves, unless they were erased.
+pub fn user_of(store: &impl Store, person: Person) -> Result<Option<UserId>, Error> {
+    let bytes = store.get(Tab::People, person.as_bytes())?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| UserId::parse(&text).ok()))
+}

@@ -1,0 +1,49 @@
+//! What Apple and RevenueCat say of purchases, and how well they are heard.
+
+use super::{Row, of_person};
+use crate::domain::download::Download;
+use crate::domain::hearing::Hearing;
+use crate::domain::refund::Refund;
+use crate::domain::subscription::Subscription;
+use crate::ledger::table::Tab;
+
+type Index = Vec<(Tab, Vec<u8>, Vec<u8>)>;
+
+impl Row for Subscription {
+    const TAB: Tab = Tab::Subscription;
+    fn key(&self) -> Vec<u8> {
+        Subscription::id(&self.original_transaction_id).as_bytes().to_vec()
+    }
+    fn index(&self) -> Index {
+        self.person().map(|person| of_person(person, Tab::Subscription, &self.key())).into_iter().collect()
+    }
+}
+
+impl Row for Refund {
+    const TAB: Tab = Tab::Refund;
+    fn key(&self) -> Vec<u8> {
+        Refund::id(&self.transaction_id).as_bytes().to_vec()
+    }
+}
+
+impl Row for Download {
+    const TAB: Tab = Tab::Download;
+    fn key(&self) -> Vec<u8> {
+        Download::id(&self.app_transaction_id).as_bytes().to_vec()
+    }
+    fn index(&self) -> Index {
+        let key = self.key();
+        self.people.iter().map(|person| of_person(*person, Tab::Download, &key)).collect()
+    }
+}
+
+impl Row for Hearing {
+    const TAB: Tab = Tab::Hearing;
+    fn key(&self) -> Vec<u8> {
+        hearing_key(self.is_test)
+    }
+}
+
+pub fn hearing_key(is_test: bool) -> Vec<u8> {
+    vec![u8::from(is_test)]
+}
