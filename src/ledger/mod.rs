@@ -42,7 +42,7 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 

@@ -15,7 +15,8 @@ use crate::ledger::store::Store;
 use crate::ledger::{Entry, Fail, Ledger, list, people};
 use crate::outside::app_store_server::AppStoreServer;
 use crate::outside::revenuecat::RevenueCat;
-use crate::wire::apple_event::{self, Expected, Fault, Jws, Limits};
+use crate::wire::app_store_server::LastTransaction;
+use crate::wire::apple_event::{self, Expected, Fault, Jws, Limits, Transaction};
 use crate::wire::jws::Verifier;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Apple {
 
 /// Transactions of one person that are asked about.
 const MOST: usize = 50;
+/// Pages of one customer's history that are read, of twenty transactions each.
+const PAGES: usize = 10;
 
 impl Apple {
     fn limits(now: At) -> Limits {
@@ -44,11 +47,20 @@ impl Apple {
         apple_event::notification(jws.as_str(), &expected, Apple::limits(now), &|text| self.verifier.verify(text, now))
     }
 
-    fn transaction(&self, jws: &Jws, user: &UserId, now: At) -> Result<Report<UserId>, Fault> {
-        let limits = Apple::limits(now);
-        let found =
-            apple_event::transaction(jws.as_str(), &self.bundle_id, limits, &|text| self.verifier.verify(text, now))?;
-        Ok(found.report(Source::Apple, vec![user.clone()], None, "TRANSACTION"))
+    fn transaction(&self, jws: &Jws, now: At) -> Result<Transaction, Fault> {
+        let open = |text: &str| self.verifier.verify(text, now);
+        apple_event::transaction(jws.as_str(), &self.bundle_id, Apple::limits(now), &open)
+    }
+
+    /// A subscription as it stands: its last transaction, and what is said of its renewal.
+    fn subscription(&self, last: &LastTransaction, now: At) -> Result<Transaction, Fault> {
+        let mut found = self.transaction(&last.transaction, now)?;
+        if let Some(jws) = &last.renewal {
+            let open = |text: &str| self.verifier.verify(text, now);
+            found = found.with(apple_event::renewal(jws.as_str(), Apple::limits(now), &open)?)?;
+        }
+        found.purchase.status = last.status;
+        Ok(found)
     }
 }
 
@@ -120,20 +132,51 @@ impl Apple {
         }
         let mut purchases = 0;
         for id in ids.into_iter().take(MOST) {
-            let (_, jws) = match self.server.transaction(&id).await.map_err(reading) {
+            let found = match self.bought(&id).await {
                 // An id that Apple does not know is RevenueCat's, or another app's.
                 Err(Outcome::Never { .. }) => continue,
-                answer => answer?,
+                found => found?,
             };
-            match self.transaction(&jws, &user, self.clock.now()) {
-                Ok(report) => {
-                    file(self.ledger.clone(), report, None).await.map_err(|fail| again(&fail))?;
-                    purchases += 1;
+            let original = |one: &Transaction| one.purchase.original_transaction_id.clone();
+            let own = found.first().and_then(|first| first.as_ref().ok().map(original));
+            for found in found {
+                match found {
+                    Ok(found) => {
+                        // One Apple Account may have been used by several users.
+                        let people = if own == Some(original(&found)) { vec![user.clone()] } else { Vec::new() };
+                        let report = found.report(Source::Apple, people, None, "TRANSACTION");
+                        file(self.ledger.clone(), report, None).await.map_err(|fail| again(&fail))?;
+                        purchases += 1;
+                    }
+                    Err(fault) => {
+                        tracing::warn!(app = self.bundle_id, why = fault.word(), "a transaction was left out")
+                    }
                 }
-                Err(fault) => tracing::warn!(app = self.bundle_id, why = fault.word(), "a transaction was left out"),
             }
         }
         Ok(Outcome::Done(Answer::LookedUp { purchases }))
+    }
+
+    /// This transaction, the subscriptions of whoever made it as they stand, and what they redeemed: the
+    /// transaction that RevenueCat knows may be of a later period.
+    async fn bought(&self, id: &str) -> Result<Vec<Result<Transaction, Fault>>, Outcome> {
+        let now = self.clock.now();
+        let (environment, jws) = self.server.transaction(id).await.map_err(reading)?;
+        let mut found = vec![self.transaction(&jws, now)];
+        let (_, last) = self.server.statuses(id).await.map_err(reading)?;
+        found.extend(last.iter().map(|last| self.subscription(last, now)));
+        let mut revision = None;
+        for _ in 0..PAGES {
+            let page = self.server.history(id, environment, revision.as_deref()).await.map_err(reading)?;
+            let redeemed =
+                |one: &Result<Transaction, Fault>| one.as_ref().is_ok_and(|one| one.purchase.offer.is_some());
+            found.extend(page.transactions.iter().map(|jws| self.transaction(jws, now)).filter(redeemed));
+            revision = page.next;
+            if revision.is_none() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     pub async fn name_user(&self, original: &str, person: Person, is_test: bool) -> Result<Outcome, Outcome> {
