@@ -11,7 +11,7 @@ use referd::domain::decide::pool::Adopt;
 use referd::domain::decide::share::MyCode;
 use referd::domain::decide::{By, Command, Reply};
 use referd::domain::id::UserId;
-use referd::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
+use referd::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
 use referd::entropy::SystemEntropy;
 use referd::ledger::intake::List;
 use referd::ledger::{Entry, Ledger, open_file};
@@ -158,6 +158,7 @@ fn policy() -> Policy {
             reserve_days: 14,
         },
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
-        reward: RewardRules { days: 30, test_rewards: false },
+        reward: RewardRules::of_days(30),
+        fraud: FraudRules::NONE,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::section::{Section, is_name, note};
 use super::{Campaign, Fault, reserved, schedule};
-use crate::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
+use crate::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
 
 const SHARE_TEXT: &str = "Use code {code}: {redeem_url}";
 
@@ -51,8 +51,17 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
     let attribution = attribution(s.table_or_empty("attribution"), asks_apple);
     let reward = reward(s.table_or_empty("reward"));
     reserved::campaign(&mut s);
-    let policy =
-        Policy { campaign: id.unwrap_or_default(), kind, offer, offer_code_id, product_ids, pool, attribution, reward };
+    let policy = Policy {
+        campaign: id.unwrap_or_default(),
+        kind,
+        offer,
+        offer_code_id,
+        product_ids,
+        pool,
+        attribution,
+        reward,
+        fraud: FraudRules::NONE,
+    };
     Campaign { policy, share_text, refill_schedule }
 }
 
@@ -91,7 +100,7 @@ fn reward(mut s: Section<'_>) -> RewardRules {
     let days = s.count("days", 0..=3650, 30);
     let test_rewards = s.flag("test_rewards", false);
     reserved::reward(&mut s);
-    RewardRules { days, test_rewards }
+    RewardRules { test_rewards, ..RewardRules::of_days(days) }
 }
 
 #[cfg(test)]

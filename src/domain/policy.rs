@@ -16,6 +16,7 @@ pub struct Policy {
     pub pool: PoolRules,
     pub attribution: AttributionRules,
     pub reward: RewardRules,
+    pub fraud: FraudRules,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +64,87 @@ pub enum Accept {
 pub struct RewardRules {
     /// Days of the entitlement for each credited completion.
     pub days: u32,
+    /// Days on top, while the count of credited completions is at least so many; in order of the counts.
+    pub milestones: Vec<Milestone>,
+    /// How long a completion stays held.
+    pub hold_days: u32,
+    /// Completions of a referrer in a month (UTC), and in all; beyond them they are held for review; 0: no limit.
+    pub max_per_month: u32,
+    pub max_total: u32,
     /// Whether sandbox completions are rewarded too (a tester's set-up).
     pub test_rewards: bool,
+    pub anchor: Anchor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    pub referrals: u32,
+    pub days: u32,
+}
+
+/// Where granted days begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Anchor {
+    /// After the last granted day.
+    Promo,
+    /// After the paid period too.
+    Paid,
+}
+
+/// What holds a completion for review. The same person is always refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FraudRules {
+    /// Claim to purchase in fewer seconds; 0: not asked, as in the next two.
+    pub too_fast_seconds: u32,
+    pub max_per_referrer_per_day: u32,
+    pub max_claims_per_network_per_day: u32,
+    /// The referee had an earlier purchase other than this redemption.
+    pub require_new_customer: bool,
+    /// A purchase shared in a family earns nothing.
+    pub family_sharing: bool,
+    /// Two who refer each other.
+    pub rings: bool,
+    /// A device that was seen before.
+    pub device_check: bool,
+    /// What nobody reviewed by then ends by itself; 0: never.
+    pub flags_expire_days: u32,
+    pub flags_expire_to: Expiry,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expiry {
+    Credited,
+    Rejected,
+}
+
+impl FraudRules {
+    /// Nothing is asked.
+    pub const NONE: FraudRules = FraudRules {
+        too_fast_seconds: 0,
+        max_per_referrer_per_day: 0,
+        max_claims_per_network_per_day: 0,
+        require_new_customer: false,
+        family_sharing: false,
+        rings: false,
+        device_check: false,
+        flags_expire_days: 0,
+        flags_expire_to: Expiry::Credited,
+    };
 }
 
 impl RewardRules {
+    /// Days for each completion, and nothing else.
+    pub fn of_days(days: u32) -> RewardRules {
+        RewardRules {
+            days,
+            milestones: Vec::new(),
+            hold_days: 0,
+            max_per_month: 0,
+            max_total: 0,
+            test_rewards: false,
+            anchor: Anchor::Promo,
+        }
+    }
     /// The days that a completion earns.
     pub fn earned(&self, is_test: bool) -> u32 {
         if is_test && !self.test_rewards { 0 } else { self.days }

@@ -32,7 +32,8 @@ pub fn policy() -> Policy {
             reserve_days: 14,
         },
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
-        reward: RewardRules { days: 30, test_rewards: false },
+        reward: RewardRules::of_days(30),
+        fraud: FraudRules::NONE,
     }
 }
 

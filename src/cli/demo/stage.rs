@@ -4,7 +4,7 @@
 use super::super::house::{House, Motor};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AdminListen, App, Auth, Campaign, Config, Secret, Server, Tls, init::token};
-use crate::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
+use crate::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::fake::app_store_connect::{self, AppStoreConnect, Offer, fresh_key};
 use crate::fake::client::{Answer, call};
@@ -217,7 +217,8 @@ fn campaign() -> Campaign {
         product_ids: vec![PRODUCT.to_owned()],
         pool,
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
-        reward: RewardRules { days: DAYS, test_rewards: false },
+        reward: RewardRules::of_days(DAYS),
+        fraud: FraudRules::NONE,
     };
     let share_text = "Use code {code} for a free month: {share_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }

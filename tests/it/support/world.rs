@@ -8,7 +8,7 @@ use referd::cli::house::{House, Motor};
 use referd::clock::{Clock, ManualClock};
 use referd::config::{self, AdminListen, Auth, Campaign, Config, Secret, Server, Tls};
 use referd::domain::at::{At, Span};
-use referd::domain::policy::{Accept, AttributionRules, Environment, Kind, Policy, PoolRules, RewardRules};
+use referd::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
 use referd::entropy::SeededEntropy;
 use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer};
 use referd::fake::app_store_server::{self, AppStoreServer};
@@ -315,7 +315,8 @@ pub fn campaign() -> Campaign {
         product_ids: Vec::new(),
         pool,
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
-        reward: RewardRules { days: 30, test_rewards: false },
+        reward: RewardRules::of_days(30),
+        fraud: FraudRules::NONE,
     };
     let share_text = "Use code {code} for a free month: {redeem_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }
