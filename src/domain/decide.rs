@@ -10,8 +10,8 @@ pub mod report;
 pub mod share;
 
 use super::at::At;
-use super::attribution::Changes;
 use super::batch::{Batch, Chunk};
+use super::case::Changes;
 use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;

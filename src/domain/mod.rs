@@ -19,6 +19,8 @@ pub mod redemption;
 pub mod completion;
 pub mod reward;
 pub mod delivery;
+pub mod case;
+pub mod award;
 pub mod attribution;
 pub mod decide;
 pub mod entry;

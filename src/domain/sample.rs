@@ -1,8 +1,8 @@
 //! Small things to test decisions with.
 
 use super::at::{At, Span};
-use super::attribution::Case;
 use super::batch::{Batch, BatchState, Origin};
+use super::case::Case;
 use super::claim::{Claim, ClaimState};
 use super::code::{Code, CodeState, CodeText};
 use super::decide::share::Shelf;

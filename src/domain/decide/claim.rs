@@ -3,7 +3,7 @@
 use super::due::Due;
 use super::share::Shelf;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
-use crate::domain::attribution::{Case, Changes, Filed};
+use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::completion::Method;

@@ -2,7 +2,7 @@
 
 use super::{Decision, Family, Put, Refusal, Reply, Seen, Stamp};
 use crate::domain::at::At;
-use crate::domain::attribution::{Case, Changes, Filed};
+use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::Method;

@@ -1,7 +1,7 @@
 //! A person with all their ids, and all that is known of them as a referee.
 
 use super::referrer::seat;
-use crate::domain::attribution::{Case, Filed};
+use crate::domain::case::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
