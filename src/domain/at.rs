@@ -53,6 +53,16 @@ impl At {
 }
 
 impl Date {
+    /// The first day of its month in the Gregorian calendar, by the days of its 400-year cycle.
+    pub const fn first_of_month(self) -> Date {
+        // Days since 0000-03-01, so that a leap day ends its year.
+        let days = self.0 + 719_468;
+        let of_cycle = days.rem_euclid(146_097);
+        let year = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+        let of_year = of_cycle - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        Date(self.0 - (of_year - (153 * month + 2) / 5))
+    }
     pub const fn plus_days(self, days: i32) -> Date {
         Date(self.0.saturating_add(days))
     }

@@ -2,14 +2,12 @@
 //! known of the referee, so the order of events cannot matter.
 
 use super::at::At;
-use super::award::attribute;
+use super::award::{attribute, worth};
 use super::case::{Case, Changes};
 use super::claim::ClaimState;
-use super::completion::{CompletionState, Method};
+use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
-use super::policy::Rules;
-use super::redemption::RedemptionState;
-use std::sync::Arc;
+use super::redemption::{Redemption, RedemptionState};
 
 impl Case {
     /// Matches what can be matched, and says what changed. What waits comes before what is settled:
@@ -40,7 +38,7 @@ impl Case {
     }
 
     /// Evidence for what is settled already: it belongs there and can complete nothing else. What
-    /// becomes known of it later is the completion's too: that it was a tester's, was refunded, or was not.
+    /// becomes known of it later is the completion's too: that it earns nothing, was refunded, or was not.
     fn support(&mut self, at: usize, found: Option<usize>, now: At, changes: &mut Changes) {
         let Some(before) = self.claims[at].completion.clone() else { return };
         let found = match before.redemption {
@@ -48,17 +46,19 @@ impl Case {
             None => found,
         };
         let Some(found) = found else { return };
-        let mut completion = before.clone().resting_on(&self.redemptions[found]);
-        let earned = |rules: Arc<Rules>| rules.policy.reward.earned(completion.is_test);
-        let earns_nothing = self.rules_of(&completion.campaign).map(earned) == Some(0);
-        if completion.days > 0 && earns_nothing && completion.is_test != before.is_test {
-            if completion.credited_at().is_some() {
-                self.take_back(&completion, changes);
-            }
-            (completion.days, completion.taken) = (0, None);
+        let evidence = self.redemptions[found].clone();
+        let mut completion = before.clone().resting_on(&evidence);
+        let Some(rules) = self.rules_of(&completion.campaign) else { return };
+        let is_news = completion.is_test != before.is_test || is_shared(&evidence, &before);
+        if !completion.is_rejected() && is_news && worth(&completion, Some(&evidence), &rules.policy) == 0 {
+            completion.reasons.extend(is_shared(&evidence, &before).then_some(Reason::FamilyShared));
+            self.devalue(&mut completion, now, changes);
         }
-        match (self.is_refunded(&self.redemptions[found]), completion.state) {
-            (true, CompletionState::Credited { .. }) => self.reverse(&mut completion, now, changes),
+        match (self.is_refunded(&evidence), completion.state) {
+            (true, CompletionState::Credited { .. } | CompletionState::Held { .. }) => {
+                completion.reasons.push(Reason::Refund);
+                self.turn(&mut completion, CompletionState::Reversed { at: now }, now, changes);
+            }
             (false, CompletionState::Reversed { .. }) if completion.is_refunded() => {
                 self.restore(&mut completion, now, changes);
             }
@@ -91,15 +91,18 @@ impl Case {
     }
 }
 
+/// Whether it is news that the purchase was shared in a family.
+fn is_shared(evidence: &Redemption, known: &Completion) -> bool {
+    evidence.is_family_shared && !known.reasons.contains(&Reason::FamilyShared)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::case::Filed;
     use crate::domain::code::CodeState;
-    use crate::domain::completion::Reason;
     use crate::domain::id::Id;
     use crate::domain::policy::Policy;
-    use crate::domain::redemption::Redemption;
     use crate::domain::sample::{self, NOON, circle, day, person};
 
     fn filed(n: u8, referrer: u8, referee: u8, at: At, state: ClaimState) -> Filed {

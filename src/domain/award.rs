@@ -1,5 +1,5 @@
-//! What a completion comes to: credited, taken back, given again, refused. The referrer's figures and what they
-//! are granted follow from it.
+//! What a completion comes to: held, credited, taken back, given again, refused. The referrer's figures, their
+//! milestones and what they are granted follow from it.
 
 use super::at::{At, Span};
 use super::case::{Case, Changes};
@@ -7,12 +7,15 @@ use super::claim::{Claim, ClaimState};
 use super::code::CodeState;
 use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
+use super::policy::{Expiry, Policy};
 use super::redemption::{Redemption, RedemptionState};
+use super::referrer::Reached;
 use super::reward::Account;
+use super::screening::Look;
 
 impl Case {
-    /// Completes a claim, and credits it unless its evidence was refunded by then. The code must be free:
-    /// whoever used it was first.
+    /// Completes a claim: it is credited, unless something holds it or its evidence was refunded by then. The
+    /// code must be free: whoever used it was first.
     pub fn complete(&mut self, at: usize, found: Option<usize>, method: Method, now: At, changes: &mut Changes) {
         let claim = self.claims[at].claim.clone();
         let Some(rules) = self.rules_of(&claim.campaign) else { return };
@@ -21,34 +24,20 @@ impl Case {
         }
         let mut completion = self.draft(&claim, rules.version, found);
         completion.method = Some(method);
-        completion.days = rules.policy.reward.earned(completion.is_test);
-        if found.is_some_and(|found| self.is_refunded(&self.redemptions[found])) {
-            (completion.state, completion.reasons) = (CompletionState::Reversed { at: now }, vec![Reason::Refund]);
-            completion.taken = Some(Span::days(completion.days.into()));
-            let referrer = self.referrer_of(&completion);
-            referrer.reversed += 1;
-            changes.referrers.push(referrer.clone());
-        } else {
-            completion.state = CompletionState::Credited { at: now };
-            self.reward(&completion, Span::days(completion.days.into()), now, changes);
-        }
-        self.settle(at, found, &completion, ClaimState::Completed, now, changes);
-        changes.completions.push(completion);
-    }
-
-    /// The referrer is credited with a completion, and is given this much for it.
-    fn reward(&mut self, completion: &Completion, given: Span, now: At, changes: &mut Changes) {
-        let referrer = self.referrer_of(completion);
-        referrer.credited += 1;
-        referrer.days += completion.days;
-        changes.referrers.push(referrer.clone());
-        if completion.days > 0 {
-            let (person, to) = (self.account_of(completion), completion.referrer);
-            let account = Account::earn(self.accounts.remove(&person), person, to, completion.days, given, now);
-            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
-            changes.accounts.push(account.clone());
-            self.accounts.insert(person, account);
-        }
+        completion.reasons = self.looked_at(&claim, found, &rules.policy, now);
+        completion.held_until = held_until(&completion, &rules.policy, now);
+        let evidence = found.map(|found| &self.redemptions[found]);
+        completion.days = worth(&completion, evidence, &rules.policy);
+        completion.counts = counts(&completion, &rules.policy);
+        let is_refunded = evidence.is_some_and(|evidence| self.is_refunded(evidence));
+        self.referrer_of(&completion).completed(now.date());
+        let state = match is_refunded {
+            true => CompletionState::Reversed { at: now },
+            false => self.due_state(&completion, now),
+        };
+        completion.reasons.extend(is_refunded.then_some(Reason::Refund));
+        self.enter(&mut completion, state, now, changes);
+        self.settle(at, found, completion, now, changes);
     }
 
     /// The referee is the referrer: nobody is credited and the code is used up. What was credited
@@ -57,70 +46,177 @@ impl Case {
         let claim = self.claims[at].claim.clone();
         let Some(rules) = self.rules_of(&claim.campaign) else { return };
         let known = self.claims[at].completion.clone().filter(|known| !known.is_rejected());
-        if let Some(known) = &known {
-            self.uncount(known, changes);
-        }
-        let mut completion = known.unwrap_or_else(|| self.draft(&claim, rules.version, found));
+        let mut completion = match known {
+            Some(mut known) => {
+                self.leave(&mut known, now, changes);
+                known
+            }
+            None => {
+                let drafted = self.draft(&claim, rules.version, found);
+                self.referrer_of(&drafted).completed(now.date());
+                changes.referrers.push(self.referrer_of(&drafted).clone());
+                drafted
+            }
+        };
         if let (None, Some(found)) = (completion.redemption, found) {
             completion = completion.resting_on(&self.redemptions[found]);
         }
         completion.state = CompletionState::Rejected { at: now };
         completion.reasons = vec![Reason::SelfReferral];
-        (completion.method, completion.days, completion.taken) = (None, 0, None);
+        (completion.method, completion.days, completion.taken, completion.counts) = (None, 0, None, false);
         let found = completion.redemption.and_then(|id| self.redemption_at(id));
-        self.settle(at, found, &completion, ClaimState::Rejected, now, changes);
-        changes.completions.push(completion);
+        self.settle(at, found, completion, now, changes);
     }
 
-    /// A completion counts no more as what it was.
-    pub fn uncount(&mut self, completion: &Completion, changes: &mut Changes) {
-        match completion.state {
-            CompletionState::Credited { .. } => {
-                self.referrer_of(completion).credited -= 1;
-                self.take_back(completion, changes);
-            }
-            CompletionState::Reversed { .. } => {
-                let referrer = self.referrer_of(completion);
-                referrer.reversed -= 1;
-                changes.referrers.push(referrer.clone());
-            }
-            CompletionState::Held { .. } | CompletionState::Rejected { .. } => {}
-        }
+    /// From what it is to something else; the referrer's figures and account follow.
+    pub fn turn(&mut self, completion: &mut Completion, state: CompletionState, now: At, changes: &mut Changes) {
+        self.leave(completion, now, changes);
+        self.enter(completion, state, now, changes);
     }
 
-    /// A completion's days are not deserved after all.
-    pub fn take_back(&mut self, completion: &Completion, changes: &mut Changes) {
-        let referrer = self.referrer_of(completion);
-        referrer.days -= completion.days;
-        changes.referrers.push(referrer.clone());
-        if completion.days > 0 {
-            let person = self.account_of(completion);
-            let account = self.accounts.remove(&person).expect("what was earned stands in an account");
-            let account = account.lose(completion.days);
-            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
-            changes.accounts.push(account.clone());
-            self.accounts.insert(person, account);
-        }
+    /// It is found to earn nothing.
+    pub fn devalue(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
+        let state = completion.state;
+        self.leave(completion, now, changes);
+        (completion.days, completion.taken, completion.counts) = (0, None, false);
+        self.enter(completion, state, now, changes);
     }
 
-    /// The redemption was refunded: what is left of its days is taken back.
-    pub fn reverse(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
-        let earned = Span::days(completion.days.into());
-        let left = self.accounts.get(&self.account_of(completion)).map_or(earned, |account| account.left(now));
-        completion.taken = Some(earned.min(left));
-        self.uncount(completion, changes);
-        let referrer = self.referrer_of(completion);
-        referrer.reversed += 1;
-        changes.referrers.push(referrer.clone());
-        (completion.state, completion.reasons) = (CompletionState::Reversed { at: now }, vec![Reason::Refund]);
-    }
-
-    /// The refund was reversed: what was taken back is given again, and no more.
+    /// The refund was reversed: it is what it was, or what it would be by now.
     pub fn restore(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
-        let taken = completion.taken.take().unwrap_or(Span::days(completion.days.into()));
-        self.uncount(completion, changes);
-        (completion.state, completion.reasons) = (CompletionState::Credited { at: now }, Vec::new());
-        self.reward(completion, taken, now, changes);
+        completion.reasons.retain(|reason| *reason != Reason::Refund);
+        let state = match completion.taken {
+            Some(_) => CompletionState::Credited { at: now },
+            None => self.due_state(completion, now),
+        };
+        self.turn(completion, state, now, changes);
+    }
+
+    /// What the completion of a claim that was screened is by now.
+    pub fn due_state(&self, completion: &Completion, now: At) -> CompletionState {
+        let expires_to = self.rules_of(&completion.campaign).map(|rules| rules.policy.fraud.flags_expire_to);
+        match completion.held_until {
+            Some(until) if now < until => CompletionState::Held { until: Some(until) },
+            None if completion.is_flagged() => CompletionState::Held { until: None },
+            Some(_) if completion.is_flagged() && expires_to == Some(Expiry::Rejected) => {
+                CompletionState::Rejected { at: now }
+            }
+            _ => CompletionState::Credited { at: now },
+        }
+    }
+
+    fn leave(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
+        let days = completion.days;
+        let referrer = self.referrer_of(completion);
+        match completion.state {
+            CompletionState::Held { .. } => referrer.held -= 1,
+            CompletionState::Reversed { .. } => referrer.reversed -= 1,
+            CompletionState::Rejected { .. } => {}
+            CompletionState::Credited { .. } => {
+                referrer.credited -= 1;
+                referrer.days -= days;
+                referrer.counted -= u32::from(completion.counts);
+                completion.taken = self.take(completion, days, now, changes);
+                self.milestones(completion, now, changes);
+            }
+        }
+        changes.referrers.push(self.referrer_of(completion).clone());
+    }
+
+    fn enter(&mut self, completion: &mut Completion, state: CompletionState, now: At, changes: &mut Changes) {
+        completion.state = state;
+        let days = completion.days;
+        let referrer = self.referrer_of(completion);
+        match state {
+            CompletionState::Held { until } => {
+                referrer.held += 1;
+                changes.releases.extend(until.map(|until| (until, completion.id)));
+            }
+            CompletionState::Reversed { .. } => referrer.reversed += 1,
+            CompletionState::Rejected { .. } => {}
+            CompletionState::Credited { .. } => {
+                referrer.credited += 1;
+                referrer.days += days;
+                referrer.counted += u32::from(completion.counts);
+                let given = completion.taken.take();
+                self.give(completion, days, given, now, changes);
+                self.milestones(completion, now, changes);
+            }
+        }
+        changes.referrers.push(self.referrer_of(completion).clone());
+    }
+
+    /// Days go to the referrer: all of them, or what was left when they were taken.
+    fn give(&mut self, completion: &Completion, days: u32, left: Option<Span>, now: At, changes: &mut Changes) {
+        if days == 0 {
+            return;
+        }
+        let (person, to) = (self.account_of(completion), completion.referrer);
+        let given = left.unwrap_or(Span::days(days.into()));
+        let account = Account::earn(self.accounts.remove(&person), person, to, days, given, now);
+        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
+        changes.accounts.push(account.clone());
+        self.accounts.insert(person, account);
+    }
+
+    /// Days are taken from the referrer. What had not passed of them.
+    fn take(&mut self, completion: &Completion, days: u32, now: At, changes: &mut Changes) -> Option<Span> {
+        let earned = Span::days(days.into());
+        if days == 0 {
+            return Some(earned);
+        }
+        let person = self.account_of(completion);
+        let account = self.accounts.remove(&person).expect("what was earned stands in an account");
+        let left = earned.min(account.left(now));
+        let account = account.lose(days);
+        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
+        changes.accounts.push(account.clone());
+        self.accounts.insert(person, account);
+        Some(left)
+    }
+
+    /// A milestone is reached once. Where the count falls below it its days are taken back, and given again when
+    /// it is reached again: what was left of them.
+    fn milestones(&mut self, completion: &Completion, now: At, changes: &mut Changes) {
+        let Some(rules) = self.rules_of(&completion.campaign) else { return };
+        for milestone in &rules.policy.reward.milestones {
+            let referrer = self.referrer_of(completion);
+            let is_reached = referrer.counted >= milestone.referrals;
+            let known = referrer.milestones.iter().position(|known| known.referrals == milestone.referrals);
+            match known.map(|at| (at, referrer.milestones[at].clone())) {
+                None if is_reached => {
+                    let reached = Reached { referrals: milestone.referrals, days: milestone.days, taken: None };
+                    referrer.milestones.push(reached);
+                    referrer.days += milestone.days;
+                    self.give(completion, milestone.days, None, now, changes);
+                }
+                Some((at, Reached { days, taken: Some(left), .. })) if is_reached => {
+                    referrer.milestones[at].taken = None;
+                    referrer.days += days;
+                    self.give(completion, days, Some(left), now, changes);
+                }
+                Some((at, Reached { days, taken: None, .. })) if !is_reached => {
+                    referrer.days -= days;
+                    let left = self.take(completion, days, now, changes);
+                    self.referrer_of(completion).milestones[at].taken = left;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn looked_at(&self, claim: &Claim, found: Option<usize>, policy: &Policy, now: At) -> Vec<Reason> {
+        let referrer = self.referrers.get(&(claim.campaign.clone(), claim.referrer));
+        Look {
+            policy,
+            claim,
+            redemption: found.map(|found| &self.redemptions[found]),
+            referrer: referrer.expect("the referrer of a claim is loaded with it"),
+            is_ring: self.rings.contains(&(claim.campaign.clone(), claim.referrer)),
+            bought_before: found.is_some_and(|found| self.bought_before(&self.redemptions[found])),
+            today: now.date(),
+        }
+        .reasons()
     }
 
     fn draft(&self, claim: &Claim, policy: u32, found: Option<usize>) -> Completion {
@@ -134,8 +230,10 @@ impl Case {
             state: CompletionState::Held { until: None },
             method: None,
             reasons: Vec::new(),
+            held_until: None,
             is_test: false,
             days: 0,
+            counts: false,
             taken: None,
             redemption: None,
             original_transaction_id: None,
@@ -148,26 +246,41 @@ impl Case {
         }
     }
 
-    fn settle(
-        &mut self,
-        at: usize,
-        found: Option<usize>,
-        completion: &Completion,
-        state: ClaimState,
-        now: At,
-        changes: &mut Changes,
-    ) {
+    /// The claim ends with this completion, and the code is used.
+    pub fn settle(&mut self, at: usize, found: Option<usize>, completion: Completion, now: At, changes: &mut Changes) {
         let filed = &mut self.claims[at];
-        filed.claim.state = state;
+        filed.claim.state = if completion.is_rejected() { ClaimState::Rejected } else { ClaimState::Completed };
         filed.code = filed.code.clone().used(filed.claim.referee, now);
         filed.completion = Some(completion.clone());
         changes.claims.push(filed.claim.clone());
         changes.codes.push(filed.code.clone());
         if let Some(found) = found {
-            attribute(&mut self.redemptions[found], completion);
+            attribute(&mut self.redemptions[found], &completion);
             changes.redemptions.push(self.redemptions[found].clone());
         }
+        changes.completions.push(completion);
     }
+}
+
+/// Until when something holds it, if anything does and ends.
+fn held_until(completion: &Completion, policy: &Policy, now: At) -> Option<At> {
+    let days = match (completion.is_flagged(), policy.fraud.flags_expire_days) {
+        (false, _) => policy.reward.hold_days,
+        (true, 0) => return None,
+        (true, days) => days.max(policy.reward.hold_days),
+    };
+    (days > 0).then(|| now.plus(Span::days(days.into())))
+}
+
+/// The days that a completion earns: a tester's and a family's earn none.
+pub fn worth(completion: &Completion, evidence: Option<&Redemption>, policy: &Policy) -> u32 {
+    let is_shared = policy.fraud.family_sharing && evidence.is_some_and(|evidence| evidence.is_family_shared);
+    if is_shared { 0 } else { policy.reward.earned(completion.is_test) }
+}
+
+/// Whether it counts towards a milestone.
+fn counts(completion: &Completion, policy: &Policy) -> bool {
+    (!completion.is_test || policy.reward.test_rewards) && !completion.reasons.contains(&Reason::FamilyShared)
 }
 
 /// The redemption belongs to this completion.

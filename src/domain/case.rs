@@ -29,6 +29,10 @@ pub struct Case {
     /// Campaign and original transaction, where one of these redemptions is of a transaction that completed
     /// something in the campaign before, for whomever and by whichever offer.
     pub spent: BTreeSet<(String, String)>,
+    /// Campaign and referrer, where this person referred the referrer of a claim.
+    pub rings: BTreeSet<(String, Person)>,
+    /// When the purchases of this person began, by original transaction.
+    pub bought: BTreeMap<String, At>,
     /// What was said of refunds of these redemptions' transactions.
     pub refunds: BTreeMap<String, Refund>,
     /// The referrers of the claims.
@@ -56,6 +60,8 @@ pub struct Changes {
     pub completions: Vec<Completion>,
     pub referrers: Vec<Referrer>,
     pub accounts: Vec<Account>,
+    /// When completions that are held are to be looked at again.
+    pub releases: Vec<(At, Id)>,
     pub effects: Vec<Effect>,
 }
 
@@ -67,6 +73,12 @@ impl Case {
     /// The same person, as far as anybody can tell.
     pub fn is_self(&self, other: Person) -> bool {
         self.circle.has(other) || self.kin.contains(&other)
+    }
+
+    /// Whether this person bought anything before this redemption: of another subscription, or of the same.
+    pub fn bought_before(&self, redemption: &Redemption) -> bool {
+        let is_first = redemption.transaction_id == redemption.original_transaction_id;
+        !is_first || self.bought.values().any(|at| *at < redemption.redeemed_at)
     }
 
     /// The claim that stands for this person in a campaign.

@@ -13,6 +13,8 @@ pub struct Claim {
     pub referrer: Person,
     pub code: CodeText,
     pub at: At,
+    /// Too many claims came from its network that day.
+    pub is_crowded: bool,
     pub state: ClaimState,
 }
 
@@ -72,6 +74,7 @@ mod tests {
             referrer: Person([2; 16]),
             code: CodeText::parse("ABCDEF").unwrap(),
             at: At(100 * day),
+            is_crowded: false,
             state,
         };
         for (redeemed, near) in

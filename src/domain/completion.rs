@@ -19,9 +19,14 @@ pub struct Completion {
     pub state: CompletionState,
     pub method: Option<Method>,
     pub reasons: Vec<Reason>,
+    /// Until when it is held, or was; absent where nothing holds it, or for ever.
+    pub held_until: Option<At>,
     pub is_test: bool,
+    /// What it earns, or would.
     pub days: u32,
-    /// What a refund took back of them: what had not passed by then.
+    /// Whether it counts towards milestones.
+    pub counts: bool,
+    /// What was left of the days when they were taken back.
     pub taken: Option<Span>,
     pub redemption: Option<Id>,
     pub original_transaction_id: Option<String>,
@@ -56,6 +61,26 @@ pub enum Reason {
     SelfReferral,
     /// The redemption's transaction was refunded or revoked.
     Refund,
+    /// An administrator decided.
+    ByHand,
+    /// Claim to purchase in fewer seconds than people need.
+    TooFast,
+    /// More completions of the referrer in a day than allowed.
+    PerDay,
+    /// More claims from the network in a day than allowed.
+    PerNetwork,
+    /// The referee bought something before.
+    NotNew,
+    /// The purchase was shared in a family: it earns nothing.
+    FamilyShared,
+    /// The referee referred the referrer.
+    Ring,
+    /// The device was seen before.
+    DeviceSeen,
+    /// More completions of the referrer in a month than are rewarded without review.
+    PerMonth,
+    /// More completions of the referrer in all.
+    Total,
 }
 
 impl CompletionState {
@@ -90,10 +115,34 @@ impl Method {
 }
 
 impl Reason {
+    /// Whether it holds a completion until somebody has looked at it.
+    pub fn is_flag(self) -> bool {
+        match self {
+            Reason::SelfReferral | Reason::Refund | Reason::ByHand | Reason::FamilyShared => false,
+            Reason::TooFast
+            | Reason::PerDay
+            | Reason::PerNetwork
+            | Reason::NotNew
+            | Reason::Ring
+            | Reason::DeviceSeen
+            | Reason::PerMonth
+            | Reason::Total => true,
+        }
+    }
     pub fn word(self) -> &'static str {
         match self {
             Reason::SelfReferral => "self_referral",
             Reason::Refund => "refund",
+            Reason::ByHand => "by_hand",
+            Reason::TooFast => "too_fast",
+            Reason::PerDay => "max_per_referrer_per_day",
+            Reason::PerNetwork => "max_claims_per_network_per_day",
+            Reason::NotNew => "not_new_customer",
+            Reason::FamilyShared => "family_shared",
+            Reason::Ring => "ring",
+            Reason::DeviceSeen => "device_seen",
+            Reason::PerMonth => "max_per_month",
+            Reason::Total => "max_total",
         }
     }
 }
@@ -118,7 +167,11 @@ impl Completion {
     }
     /// Taken back for a refund, and for nothing else.
     pub fn is_refunded(&self) -> bool {
-        matches!(self.state, CompletionState::Reversed { .. }) && self.reasons == [Reason::Refund]
+        matches!(self.state, CompletionState::Reversed { .. }) && !self.reasons.contains(&Reason::ByHand)
+    }
+    /// Something makes it doubtful.
+    pub fn is_flagged(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.is_flag())
     }
     pub fn credited_at(&self) -> Option<At> {
         match self.state {

@@ -7,6 +7,7 @@ pub mod due;
 pub mod hearing;
 pub mod pool;
 pub mod report;
+pub mod review;
 pub mod share;
 
 use super::at::At;
@@ -19,6 +20,7 @@ use super::delivery::{Effect, Item, ItemId, Outcome};
 use super::download::Download;
 use super::hearing::Hearing;
 use super::id::{Id, Person};
+use super::network::Network;
 use super::person::{Alias, Move};
 use super::policy::{Policy, Rules};
 use super::pool::{Place, Pool};
@@ -62,6 +64,7 @@ pub enum Command {
     Fire(due::Due),
     CatchUp(hearing::CatchUp),
     AskTest(hearing::AskTest),
+    Review(review::Review),
 }
 
 /// Who asked.
@@ -95,6 +98,8 @@ pub enum Put {
     Refund(Refund),
     Download(Download),
     Hearing(Hearing),
+    Network(Network),
+    NetworkGone(Id),
     Redemption(Redemption),
     Completion(Completion),
     Account(Account),
@@ -152,6 +157,8 @@ impl Decision {
             0 => Put::AccountGone(account.person),
             _ => Put::Account(account),
         }));
+        let release = |(at, completion)| Put::Due(due::Due { at, what: due::DueWhat::Release { completion } });
+        self.puts.extend(changes.releases.into_iter().map(release));
         self.effects.extend(changes.effects);
     }
     /// Asks for a batch if the stock wants one; an unchanged pool is not put.
@@ -202,6 +209,7 @@ pub enum Reply {
         coming: Option<Id>,
     },
     Item(Item),
+    Completion(Completion),
 }
 
 /// The rule says no.
@@ -215,7 +223,9 @@ pub enum Refusal {
     UnknownSlug,
     #[error("no such delivery")]
     UnknownItem,
-    #[error("this delivery is not in a state that allows it")]
+    #[error("no such completion")]
+    UnknownCompletion,
+    #[error("it is not in a state that allows this")]
     WrongState,
     #[error("the same person cannot be referrer and referee")]
     SelfReferral,
@@ -272,6 +282,7 @@ impl Command {
             Command::Fire(_) => "fire",
             Command::CatchUp(_) => "catch_up",
             Command::AskTest(_) => "ask_test",
+            Command::Review(_) => "review",
         }
     }
 

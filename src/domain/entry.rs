@@ -46,7 +46,8 @@ impl Entry {
             | Command::Discard(_)
             | Command::Fire(_)
             | Command::CatchUp(_)
-            | Command::AskTest(_) => {}
+            | Command::AskTest(_)
+            | Command::Review(_) => {}
         }
         for put in &self.puts {
             match put {

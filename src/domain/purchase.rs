@@ -101,6 +101,7 @@ impl Purchase {
             is_test: self.is_test,
             owner,
             app_transaction_id: self.app_transaction_id.clone(),
+            first_at: self.purchased_at,
             has_token,
             period: self.period.clone(),
             renewal: self.renewal.clone(),

@@ -17,6 +17,7 @@ pub struct Redemption {
     pub user: Option<Person>,
     pub sources: Vec<Source>,
     pub is_test: bool,
+    pub is_family_shared: bool,
     pub redeemed_at: At,
     /// Apple's notifications of it name a user, or never can, or Apple was asked to name one.
     pub is_bound: bool,
@@ -58,6 +59,7 @@ impl Redemption {
             user: None,
             sources: vec![source],
             is_test: purchase.is_test,
+            is_family_shared: purchase.period.as_ref().is_some_and(|period| period.is_family_shared),
             redeemed_at: purchase.purchased_at.unwrap_or(told_at),
             is_bound: false,
             state: RedemptionState::Unattributed,
@@ -74,6 +76,7 @@ impl Redemption {
             self.product_id = other.product_id;
         }
         self.is_test |= other.is_test;
+        self.is_family_shared |= other.is_family_shared;
         self.sources.extend(other.sources);
         self.sources.sort();
         self.sources.dedup();

@@ -99,6 +99,7 @@ pub fn claim(code: &Code, referee: u8, at: At, state: ClaimState) -> Claim {
         referrer: code.assigned_to,
         code: code.text.clone(),
         at,
+        is_crowded: false,
         state,
     }
 }
@@ -120,6 +121,8 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
         kin: BTreeSet::new(),
         tokens: BTreeSet::new(),
         refunds: BTreeMap::new(),
+        rings: BTreeSet::new(),
+        bought: BTreeMap::new(),
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),

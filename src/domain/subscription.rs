@@ -16,6 +16,8 @@ pub struct Subscription {
     pub has_token: bool,
     /// The offers that were redeemed with it.
     pub offers: Vec<String>,
+    /// The earliest purchase that was told of.
+    pub first_at: Option<At>,
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
     pub status: Option<(At, Status)>,
@@ -121,6 +123,7 @@ impl Subscription {
             app_transaction_id: None,
             has_token: false,
             offers: Vec::new(),
+            first_at: None,
             period: None,
             renewal: None,
             status: None,
@@ -142,6 +145,7 @@ impl Subscription {
         self.is_test |= other.is_test;
         self.has_token |= other.has_token;
         self.owner = self.owner.max(other.owner);
+        self.first_at = [self.first_at, other.first_at].into_iter().flatten().min();
         self.app_transaction_id = self.app_transaction_id.max(other.app_transaction_id);
         self.period = self.period.max(other.period);
         self.renewal = self.renewal.max(other.renewal);

@@ -101,7 +101,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::UnknownCampaign | Refusal::UnknownSlug | Refusal::UnknownItem => Problem::not_found(detail),
+            Refusal::UnknownCampaign | Refusal::UnknownSlug | Refusal::UnknownItem | Refusal::UnknownCompletion => {
+                Problem::not_found(detail)
+            }
             Refusal::UnknownCode => Problem::unknown_code(detail),
             Refusal::SelfReferral => Problem::self_referral(detail),
             Refusal::AlreadyClaimed => Problem::already_claimed(detail),

@@ -110,6 +110,8 @@ impl<'txn> Tables<'txn> {
             Put::Refund(row) => self.put(row),
             Put::Download(row) => self.put(row),
             Put::Hearing(row) => self.put(row),
+            Put::Network(row) => self.put(row),
+            Put::NetworkGone(id) => self.gone::<crate::domain::network::Network>(id.as_bytes()),
             Put::Redemption(row) => self.put(row),
             Put::Completion(row) => self.put(row),
             Put::Account(row) => self.put(row),
@@ -215,6 +217,8 @@ fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
             Put::Refund(row) => (16, row.key()),
             Put::Download(row) => (17, row.key()),
             Put::Hearing(row) => (18, row.key()),
+            Put::Network(row) => (19, row.key()),
+            Put::NetworkGone(id) => (19, id.as_bytes().to_vec()),
         }
     };
     let mut last: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();

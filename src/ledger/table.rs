@@ -56,6 +56,7 @@ tables! {
     Refund = "refund-1", Rows;
     Download = "download-1", Rows;
     Hearing = "hearing-1", Rows;
+    Network = "network-1", Rows;
     Redemption = "redemption-1", Rows;
     Completion = "completion-1", Rows;
     Account = "account-1", Rows;

@@ -17,6 +17,7 @@ use crate::domain::decide::due::DueFamily;
 use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
 use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
 use crate::domain::decide::report::ReportFamily;
+use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
 use crate::domain::decide::{By, Command, Decision, Family, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
@@ -279,6 +280,7 @@ fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided
         Command::Fire(command) => by::<DueFamily>(store, command, stamp),
         Command::CatchUp(command) => by::<CatchUpFamily>(store, command, stamp),
         Command::AskTest(command) => by::<AskTestFamily>(store, command, stamp),
+        Command::Review(command) => by::<ReviewFamily>(store, command, stamp),
     }
 }
 

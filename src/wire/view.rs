@@ -8,6 +8,7 @@ use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::{Completion, CompletionState};
 use crate::domain::decide::claim::ClaimBy;
 use crate::domain::decide::due::DueWhat;
+use crate::domain::decide::review::Verdict;
 use crate::domain::decide::{By, Command, Put};
 use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
 use crate::domain::entry::{Entry, Subject};
@@ -110,12 +111,7 @@ impl View<'_> {
     }
 
     pub fn completion(&self, row: &Completion) -> Value {
-        let hold_until = match row.state {
-            CompletionState::Held { until } => until,
-            CompletionState::Credited { .. } | CompletionState::Reversed { .. } | CompletionState::Rejected { .. } => {
-                None
-            }
-        };
+        let is_held = matches!(row.state, CompletionState::Held { .. });
         json!({
             "id": row.id.to_string(), "campaign": row.campaign, "referrer": (self.name)(row.referrer),
             "referee": (self.name)(row.referee), "code": row.code.as_str(), "status": row.state.word(),
@@ -123,7 +119,7 @@ impl View<'_> {
             "reasons": row.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
             "is_test": row.is_test, "days": row.days, "original_transaction_id": row.original_transaction_id,
             "claimed_at": time(row.claimed_at), "redeemed_at": time(row.redeemed_at),
-            "credited_at": time(row.credited_at()), "hold_until": time(hold_until), "rules": row.policy,
+            "credited_at": time(row.credited_at()), "hold_until": time(row.held_until.filter(|_| is_held)), "rules": row.policy,
         })
     }
 
@@ -142,7 +138,10 @@ impl View<'_> {
         json!({
             "campaign": row.campaign, "user": (self.name)(row.person), "slug": row.slug,
             "code": row.current.as_ref().map(|code| code.as_str()), "credited": row.credited,
-            "reversed": row.reversed, "days": row.days,
+            "held": row.held, "reversed": row.reversed, "days": row.days,
+            "milestones": row.milestones.iter().map(|known| json!({
+                "referrals": known.referrals, "days": known.days, "granted": known.taken.is_none(),
+            })).collect::<Vec<_>>(),
         })
     }
 
@@ -294,11 +293,21 @@ impl View<'_> {
             Command::Fire(due) => match &due.what {
                 DueWhat::TakeOff { campaign, .. } => format!("a batch of {campaign} is too near its end to hand out"),
                 DueWhat::Expire { .. } => "codes of a batch ended".to_owned(),
+                DueWhat::Release { .. } => "the hold of a completion ended".to_owned(),
+                DueWhat::Forget { .. } => "a day's claims of a network are forgotten".to_owned(),
                 DueWhat::LookUp { referee, .. } => format!("a claim of {} still waits", who(*referee)),
             },
             Command::CatchUp(ask) => {
                 let since = ask.since.map_or("the last time".to_owned(), rfc3339);
                 format!("Apple's notifications ({}) since {since} are to be read", tested(ask.is_test))
+            }
+            Command::Review(ask) => {
+                let verdict = match ask.verdict {
+                    Verdict::Approve => "approved",
+                    Verdict::Reject => "rejected",
+                    Verdict::Reverse => "reversed",
+                };
+                format!("completion {} was {verdict} by hand", ask.completion)
             }
             Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
         };
@@ -351,6 +360,8 @@ impl View<'_> {
                 ("download", json!({"app_transaction_id": row.app_transaction_id, "users": people}))
             }
             Put::Hearing(row) => ("notifications", hearing(row)),
+            Put::Network(row) => ("network", json!({"claims": row.claims})),
+            Put::NetworkGone(_) => ("network_gone", json!({})),
             Put::Redemption(row) => ("redemption", self.redemption(row)),
             Put::Completion(row) => ("completion", self.completion(row)),
             Put::Account(row) => {

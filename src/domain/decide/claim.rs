@@ -1,13 +1,14 @@
 //! A referee says which code they use, or whose link they came through.
 
-use super::due::Due;
+use super::due::{Due, DueWhat};
 use super::share::Shelf;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::completion::Method;
-use crate::domain::id::Person;
+use crate::domain::id::{Id, Person};
+use crate::domain::network::Network;
 use crate::domain::policy::Accept;
 use crate::domain::referrer::Referrer;
 use serde::{Deserialize, Serialize};
@@ -22,12 +23,14 @@ pub struct MakeClaim {
     pub shows: Option<String>,
     /// Apple can be told who the user is, as an `appAccountToken`.
     pub has_token: bool,
+    /// The network that it came from, by today's name.
+    pub network: Option<Id>,
 }
 
 impl MakeClaim {
     /// A claim, and nothing to show for it.
     pub fn of(by: ClaimBy, person: Person) -> MakeClaim {
-        MakeClaim { by, person, confirm: false, shows: None, has_token: false }
+        MakeClaim { by, person, confirm: false, shows: None, has_token: false, network: None }
     }
 }
 
@@ -41,6 +44,8 @@ pub struct ClaimFacts {
     pub case: Case,
     /// What the app showed completed something in the campaign before.
     pub is_spent: bool,
+    /// The claims of its network today.
+    pub network: Option<Network>,
     pub target: Option<Target>,
 }
 
@@ -66,12 +71,13 @@ impl Family for ClaimFamily {
     fn decide(facts: &ClaimFacts, command: &MakeClaim, stamp: Stamp) -> Result<Decision, Refusal> {
         let mut case = facts.case.clone();
         case.tokens.extend(command.has_token.then_some(command.person));
+        let asked = Asked { command, network: facts.network.as_ref(), stamp };
         match &facts.target {
             Some(Target::Code { code, .. }) if facts.is_spent && !case.is_completed(&code.campaign) => {
                 Err(Refusal::AlreadyClaimed)
             }
-            Some(Target::Code { code, rival }) => by_code(&case, code, rival.as_ref(), command, stamp),
-            Some(Target::Link { referrer, shelf }) => by_link(&case, referrer, shelf, command, stamp),
+            Some(Target::Code { code, rival }) => by_code(&case, code, rival.as_ref(), &asked),
+            Some(Target::Link { referrer, shelf }) => by_link(&case, referrer, shelf, &asked),
             None => Err(match command.by {
                 ClaimBy::Code(_) => Refusal::UnknownCode,
                 ClaimBy::Slug(_) => Refusal::UnknownSlug,
@@ -80,17 +86,19 @@ impl Family for ClaimFamily {
     }
 }
 
-fn by_code(
-    case: &Case,
-    code: &Code,
-    rival: Option<&Claim>,
-    command: &MakeClaim,
+/// The command, as all of it is asked.
+struct Asked<'a> {
+    command: &'a MakeClaim,
+    network: Option<&'a Network>,
     stamp: Stamp,
-) -> Result<Decision, Refusal> {
+}
+
+fn by_code(case: &Case, code: &Code, rival: Option<&Claim>, asked: &Asked<'_>) -> Result<Decision, Refusal> {
+    let Asked { command, stamp, .. } = asked;
     let is_self = case.is_self(code.assigned_to);
     if let Some(standing) = case.standing(&code.campaign, stamp.at) {
         if standing.claim.code == code.text {
-            return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), command, stamp));
+            return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), asked));
         }
         return Err(if is_self { Refusal::SelfReferral } else { Refusal::AlreadyClaimed });
     }
@@ -100,6 +108,7 @@ fn by_code(
         referrer: code.assigned_to,
         code: code.text.clone(),
         at: stamp.at,
+        is_crowded: false,
         state: ClaimState::Pending,
     };
     let evidence = case.evidence(&claim).is_some();
@@ -123,22 +132,17 @@ fn by_code(
         decision.put(Put::Claim(Claim { state: ClaimState::Superseded, ..rival.clone() }));
     }
     let filed = Filed { claim, code: code.clone(), completion: None };
-    Ok(proceed(case.clone(), filed, true, decision, command, stamp))
+    Ok(proceed(case.clone(), filed, true, decision, asked))
 }
 
-fn by_link(
-    case: &Case,
-    referrer: &Referrer,
-    shelf: &Shelf,
-    command: &MakeClaim,
-    stamp: Stamp,
-) -> Result<Decision, Refusal> {
+fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -> Result<Decision, Refusal> {
+    let Asked { command, stamp, .. } = asked;
     if case.is_self(referrer.person) {
         return Err(Refusal::SelfReferral);
     }
     if let Some(standing) = case.standing(&referrer.campaign, stamp.at) {
         if standing.claim.referrer == referrer.person {
-            return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), command, stamp));
+            return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), asked));
         }
         return Err(Refusal::AlreadyClaimed);
     }
@@ -156,6 +160,7 @@ fn by_link(
         referrer: referrer.person,
         code: code.text.clone(),
         at: stamp.at,
+        is_crowded: false,
         state: ClaimState::Pending,
     };
     let mut case = case.clone();
@@ -165,7 +170,7 @@ fn by_link(
     decision.put_pool(shelf.draw.pool.clone(), policy, stamp.at, false);
     decision.put(Put::Referrer(referrer.clone()));
     case.referrers.insert((referrer.campaign.clone(), referrer.person), referrer);
-    Ok(proceed(case, Filed { claim, code, completion: None }, true, decision, command, stamp))
+    Ok(proceed(case, Filed { claim, code, completion: None }, true, decision, asked))
 }
 
 fn was_rejected(case: &Case, campaign: &str) -> bool {
@@ -173,18 +178,13 @@ fn was_rejected(case: &Case, campaign: &str) -> bool {
 }
 
 /// Files the claim, matches it, and takes the app's word where the campaign does.
-fn proceed(
-    mut case: Case,
-    filed: Filed,
-    fresh: bool,
-    mut decision: Decision,
-    command: &MakeClaim,
-    stamp: Stamp,
-) -> Decision {
+fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, asked: &Asked<'_>) -> Decision {
+    let Asked { command, stamp, .. } = asked;
     let (campaign, referee) = (filed.claim.campaign.clone(), filed.claim.referee);
     if fresh {
         let mut filed = filed;
         filed.code.claimed_by = Some(command.person);
+        filed.claim.is_crowded = is_crowded(&case, &campaign, asked, &mut decision);
         decision.put(Put::Claim(filed.claim.clone()));
         decision.put(Put::Code(filed.code.clone()));
         case.claims.retain(|other| other.claim.campaign != campaign || other.claim.referee != command.person);
@@ -209,6 +209,18 @@ fn proceed(
         _ => Reply::Claim { claim: filed.claim.clone(), completion: filed.completion.clone(), fresh },
     };
     decision
+}
+
+/// One more claim from its network, where the campaign asks. Whether there were too many already.
+fn is_crowded(case: &Case, campaign: &str, asked: &Asked<'_>, decision: &mut Decision) -> bool {
+    let limit = case.rules_of(campaign).map_or(0, |rules| rules.policy.fraud.max_claims_per_network_per_day);
+    let Some(network) = asked.network.filter(|_| limit > 0) else { return false };
+    if network.claims == 0 {
+        let what = DueWhat::Forget { network: network.id };
+        decision.put(Put::Due(Due { at: network.ends_at(), what }));
+    }
+    decision.put(Put::Network(Network { claims: network.claims + 1, ..network.clone() }));
+    network.claims >= limit
 }
 
 #[cfg(test)]
@@ -263,7 +275,7 @@ mod tests {
         code.claimed_by = rival.as_ref().map(|rival| rival.referee);
         let by = ClaimBy::Code(code.text.clone());
         let command = MakeClaim { confirm: row.confirm, ..MakeClaim::of(by, person(1)) };
-        let facts = ClaimFacts { case, is_spent: false, target: Some(Target::Code { code, rival }) };
+        let facts = ClaimFacts { case, is_spent: false, network: None, target: Some(Target::Code { code, rival }) };
         let decided = ClaimFamily::decide(&facts, &command, sample::stamp(row.at));
         let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
             Reply::Claim { claim, .. } => claim.state.word(),
@@ -339,7 +351,8 @@ mod tests {
             case.claims.extend(before);
             let referrer = case.referrers[&("friends".to_owned(), person(100))].clone();
             let shelf = sample::shelf(sample::policy(), codes, codes);
-            let facts = ClaimFacts { case, is_spent: false, target: Some(Target::Link { referrer, shelf }) };
+            let facts =
+                ClaimFacts { case, is_spent: false, network: None, target: Some(Target::Link { referrer, shelf }) };
             let command = MakeClaim::of(ClaimBy::Slug("slug-100".into()), person(1));
             let decided = ClaimFamily::decide(&facts, &command, sample::stamp(NOON));
             let told = decided.as_ref().map_err(|refusal| *refusal).map(|decision| match &decision.reply {
@@ -360,7 +373,8 @@ mod tests {
             (ClaimBy::Slug("x".into()), Refusal::UnknownSlug),
             (ClaimBy::Code(CodeText::parse("CODE999").unwrap()), Refusal::UnknownCode),
         ] {
-            let facts = ClaimFacts { case: sample::case(sample::policy(), &[1]), is_spent: false, target: None };
+            let facts =
+                ClaimFacts { case: sample::case(sample::policy(), &[1]), is_spent: false, network: None, target: None };
             let command = MakeClaim { confirm: true, ..MakeClaim::of(by, person(1)) };
             assert_eq!(ClaimFamily::decide(&facts, &command, sample::stamp(NOON)), Err(refusal));
         }

@@ -1,7 +1,9 @@
 //! Things whose time has come. They stand in the due list until they are done.
 
+use super::review::release;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::{At, Span};
+use crate::domain::case::Case;
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::Code;
 use crate::domain::delivery::Effect;
@@ -23,6 +25,10 @@ pub enum DueWhat {
     TakeOff { campaign: String, batch: Id },
     /// The batch's codes end: those handed out and not used, chunk by chunk.
     Expire { batch: Id, chunk: u32 },
+    /// The hold of a completion ends.
+    Release { completion: Id },
+    /// The claims of a network on a day are asked for no more.
+    Forget { network: Id },
     /// A claim that still waits: others are asked what its referee bought.
     LookUp { campaign: String, referee: Person, claimed_at: At, round: u8 },
 }
@@ -44,6 +50,8 @@ pub struct DueFacts {
     pub stock: Option<(Arc<Rules>, Pool)>,
     /// The codes of the chunk that were handed out; absent where the batch has no such chunk.
     pub codes: Option<Vec<Code>>,
+    /// The case of the completion's referee.
+    pub case: Option<Case>,
     /// The claim that is to be looked up, and the rules it stands under.
     pub claim: Option<(Claim, Arc<Rules>)>,
 }
@@ -76,6 +84,11 @@ impl Family for DueFamily {
                     decision.put(Put::Due(Due { at: due.at, what }));
                 }
             }
+            DueWhat::Release { completion } => {
+                let changes = facts.case.as_ref().and_then(|case| release(case, *completion, stamp.at));
+                changes.into_iter().for_each(|changes| decision.take(changes));
+            }
+            DueWhat::Forget { network } => decision.put(Put::NetworkGone(*network)),
             DueWhat::LookUp { referee, claimed_at, round, .. } => {
                 let waits = |claim: &Claim| claim.state == ClaimState::Pending && claim.at == *claimed_at;
                 let found = facts.claim.as_ref().filter(|(claim, _)| waits(claim));
@@ -99,7 +112,7 @@ mod tests {
     use crate::domain::sample::{self, NOON, day, stamp};
 
     fn facts() -> DueFacts {
-        DueFacts { stands: true, stock: None, codes: None, claim: None }
+        DueFacts { stands: true, stock: None, codes: None, case: None, claim: None }
     }
 
     fn expire() -> Due {

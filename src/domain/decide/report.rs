@@ -263,6 +263,7 @@ fn complete_named(case: &mut Case, named: &Named, redemption: Id, now: At, decis
             referrer: code.assigned_to,
             code: code.text.clone(),
             at: now,
+            is_crowded: false,
             state: ClaimState::Pending,
         };
         case.claims.retain(|filed| filed.claim.campaign != code.campaign || filed.claim.referee != referee);

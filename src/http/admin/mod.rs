@@ -1,6 +1,7 @@
 //! The private side: every route asks for the administrator's token, unknown ones too.
 
 mod codes;
+mod completions;
 mod explain;
 mod lists;
 mod notifications;
@@ -45,6 +46,9 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/codes", get(lists::codes))
         .route("/claims", get(lists::claims))
         .route("/completions", get(lists::completions))
+        .route("/completions/{id}/approve", post(completions::approve))
+        .route("/completions/{id}/reject", post(completions::reject))
+        .route("/completions/{id}/reverse", post(completions::reverse))
         .route("/redemptions", get(lists::redemptions))
         .route("/outbox", get(lists::outbox))
         .route("/journal", get(lists::journal))

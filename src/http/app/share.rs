@@ -30,11 +30,16 @@ pub async fn my_code(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) 
 pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let [campaign] = query(&uri, ["campaign"])?;
-    let campaign = &app.campaign(campaign.as_deref())?.policy.campaign;
+    let policy = &app.campaign(campaign.as_deref())?.policy;
+    let campaign = &policy.campaign;
     let (store, person) = (app.ledger.snapshot(), app.ledger.person(&user));
     let row = referrer(&*store, campaign, person)?;
     let account: Option<Account> = store.row(circle(&*store, person)?.name().as_bytes())?;
     let count = |of: fn(&crate::domain::referrer::Referrer) -> u32| row.as_ref().map_or(0, of);
+    let counted = count(|row| row.counted);
+    let next = policy.reward.milestones.iter().find(|milestone| milestone.referrals > counted);
+    let next =
+        next.map(|next| json!({"referrals": next.referrals, "days": next.days, "missing": next.referrals - counted}));
     Ok(ok(&json!({
         "campaign": campaign,
         "shared_codes": count(|row| row.shared),
@@ -45,7 +50,7 @@ pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) ->
         },
         "days_earned": count(|row| row.days),
         "granted_until": account.map(|account| rfc3339(account.end)),
-        "next_milestone": null,
+        "next_milestone": next,
         "share_url": row.as_ref().map(|row| app.share_url(&row.slug)),
     })))
 }

@@ -1,17 +1,19 @@
 //! A person with all their ids, and all that is known of them as a referee.
 
 use super::referrer::seat;
+use crate::domain::at::At;
 use crate::domain::case::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
 use crate::domain::download::Download;
-use crate::domain::id::Person;
+use crate::domain::id::{Id, Person};
 use crate::domain::person::{Alias, Circle};
 use crate::domain::policy::campaign_of;
 use crate::domain::redemption::Redemption;
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
+use crate::domain::subscription::Subscription;
 use crate::ledger::Error;
 use crate::ledger::people::token_of;
 use crate::ledger::rows::{Row, code_key, of_person_prefix, spent_key};
@@ -50,11 +52,13 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
         rules: store.rules()?,
         kin: kin(store, &circle)?,
         tokens: tokens(store, &circle)?,
+        bought: bought(store, &circle)?,
         circle,
         claims: Vec::with_capacity(claims.len()),
         redemptions: Vec::new(),
         spent: BTreeSet::new(),
         refunds: BTreeMap::new(),
+        rings: BTreeSet::new(),
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
@@ -72,6 +76,38 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
         case.claims.push(Filed { claim, code, completion });
     }
     Ok(case)
+}
+
+/// When the purchases of this person began, where any campaign asks.
+fn bought<S: Store>(store: &S, circle: &Circle) -> Result<BTreeMap<String, At>, Error> {
+    if !store.rules()?.iter().any(|rules| rules.policy.fraud.require_new_customer) {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<Subscription> = rows_of(store, circle)?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.original_transaction_id, row.first_at?))).collect())
+}
+
+/// Whether the referee, or somebody with an Apple Account of theirs, referred the referrer.
+fn is_ring<S: Store>(store: &S, case: &Case, campaign: &str, theirs: &Circle) -> Result<bool, Error> {
+    if !case.rules_of(campaign).is_some_and(|rules| rules.policy.fraud.rings) {
+        return Ok(false);
+    }
+    for referrer in case.circle.members().iter().chain(&case.kin) {
+        for referee in theirs.members() {
+            let id = Completion::id(campaign, *referrer, *referee);
+            let known: Option<Completion> = store.row(id.as_bytes())?;
+            if known.is_some_and(|known| !known.is_rejected()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The case of the referee of a completion.
+pub fn case_of<S: Store>(store: &S, completion: Id) -> Result<Option<Case>, Error> {
+    let Some(row) = store.row::<Completion>(completion.as_bytes())? else { return Ok(None) };
+    case(store, circle(store, row.referee)?).map(Some)
 }
 
 /// Notes where the redemption's transaction completed something before.
@@ -124,6 +160,9 @@ pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer:
     let (_, row) = seat(store, campaign, referrer)?;
     case.referrers.insert(key, row.ok_or(Error::Broken("a code without its referrer"))?);
     let known = circle(store, referrer)?;
+    if is_ring(store, case, campaign, &known)? {
+        case.rings.insert((campaign.to_owned(), referrer));
+    }
     if let Some(account) = store.row::<Account>(known.name().as_bytes())? {
         case.accounts.insert(known.name(), account);
     }

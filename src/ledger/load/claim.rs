@@ -7,6 +7,8 @@ use crate::domain::at::At;
 use crate::domain::claim::Claim;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::claim::{ClaimBy, ClaimFacts, ClaimFamily, MakeClaim, Target};
+use crate::domain::id::Id;
+use crate::domain::network::Network;
 use crate::domain::referrer::Referrer;
 use crate::ledger::Error;
 use crate::ledger::rows::{claim_key, code_key, referrer_key, spent_key};
@@ -29,8 +31,13 @@ impl Load for ClaimFamily {
         if let (Some(shown), Some(Target::Code { code, .. })) = (&command.shows, &target) {
             is_spent = store.get(Tab::Spent, &spent_key(&code.campaign, shown))?.is_some();
         }
-        Ok(ClaimFacts { case, is_spent, target })
+        let network = command.network.map(|id| network(store, id, now)).transpose()?;
+        Ok(ClaimFacts { case, is_spent, network, target })
     }
+}
+
+fn network<S: Store>(store: &S, id: Id, now: At) -> Result<Network, Error> {
+    Ok(store.row(id.as_bytes())?.unwrap_or(Network { id, day: now.date(), claims: 0 }))
 }
 
 /// The code as it was written, or as Apple writes codes.

@@ -1,6 +1,7 @@
 //! What a time that has come is about.
 
 use super::Load;
+use super::case::case_of;
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
@@ -15,7 +16,7 @@ use crate::ledger::table::Tab;
 impl Load for DueFamily {
     fn load<S: Store>(store: &S, due: &Due, _: At) -> Result<DueFacts, Error> {
         let stands = store.get(Tab::Due, &due_key(due))?.is_some();
-        let mut facts = DueFacts { stands, stock: None, codes: None, claim: None };
+        let mut facts = DueFacts { stands, stock: None, codes: None, case: None, claim: None };
         match &due.what {
             DueWhat::TakeOff { campaign, .. } => facts.stock = stock(store, campaign)?,
             DueWhat::Expire { batch, chunk } => {
@@ -28,6 +29,8 @@ impl Load for DueFamily {
                 }
                 facts.codes = Some(codes);
             }
+            DueWhat::Release { completion } => facts.case = case_of(store, *completion)?,
+            DueWhat::Forget { .. } => {}
             DueWhat::LookUp { campaign, referee, .. } => {
                 let claim: Option<Claim> = store.row(&claim_key(campaign, *referee))?;
                 facts.claim = claim.zip(store.rules_of(campaign)?);

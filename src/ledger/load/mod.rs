@@ -7,6 +7,7 @@ mod due;
 mod hearing;
 mod referrer;
 mod report;
+mod review;
 mod share;
 mod stock;
 

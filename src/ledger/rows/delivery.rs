@@ -51,6 +51,8 @@ pub fn due_key(due: &Due) -> Vec<u8> {
     let key = Key::new().at(due.at);
     match &due.what {
         DueWhat::TakeOff { campaign, batch } => key.text("take-off").text(campaign).bytes(batch.as_bytes()).done(),
+        DueWhat::Release { completion } => key.text("release").bytes(completion.as_bytes()).done(),
+        DueWhat::Forget { network } => key.text("forget").bytes(network.as_bytes()).done(),
         DueWhat::LookUp { campaign, referee, claimed_at, round } => {
             let key = key.text("look-up").text(campaign).bytes(referee.as_bytes());
             key.at(*claimed_at).bytes(&[*round]).done()

@@ -3,6 +3,7 @@
 use super::{Row, of_person};
 use crate::domain::download::Download;
 use crate::domain::hearing::Hearing;
+use crate::domain::network::Network;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::Subscription;
 use crate::ledger::table::Tab;
@@ -41,6 +42,13 @@ impl Row for Hearing {
     const TAB: Tab = Tab::Hearing;
     fn key(&self) -> Vec<u8> {
         hearing_key(self.is_test)
+    }
+}
+
+impl Row for Network {
+    const TAB: Tab = Tab::Network;
+    fn key(&self) -> Vec<u8> {
+        self.id.as_bytes().to_vec()
     }
 }
 

@@ -12,9 +12,11 @@ use crate::domain::delivery::{ItemId, ItemState};
 use crate::domain::download::Download;
 use crate::domain::hearing::{Hearing, Test, TestEnd};
 use crate::domain::id::Person;
+use crate::domain::network::Network;
 use crate::domain::person::{Alias, Move};
 use crate::domain::pool::{Pool, Shelf};
 use crate::domain::purchase::RefundWord;
+use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::{Offer, OfferKind, Owner, Period, Renewal, Status, Subscription};
 use record::{decode, encode};
@@ -55,6 +57,8 @@ fn every_record_is_read_as_it_was_written() {
     (pool.shelves, pool.coming, pool.pace) = (vec![shelf], Some(id), vec![(Date(20_000), 5)]);
     let mut referrer = Referrer::new(CAMPAIGN, one, "k2m4p6r8t0".into());
     referrer.current = Some(text());
+    referrer.milestones = vec![Reached { referrals: 5, days: 365, taken: Some(Span::days(3)) }];
+    referrer.completed(Date(20_000));
     let completion = Completion {
         id,
         campaign: CAMPAIGN.into(),
@@ -66,8 +70,10 @@ fn every_record_is_read_as_it_was_written() {
         method: Some(Method::ClaimRevenueCat),
         reasons: vec![Reason::SelfReferral],
         is_test: true,
+        held_until: Some(NOON),
         days: 30,
-        taken: None,
+        counts: true,
+        taken: Some(Span::days(3)),
         redemption: Some(id),
         original_transaction_id: Some("2000000000000001".into()),
         claimed_at: Some(NOON),
@@ -108,6 +114,7 @@ fn every_record_is_read_as_it_was_written() {
     check("download-1", &Download { app_transaction_id: "704289572311513293".into(), people: vec![one, two] });
     let end = Some(TestEnd { at: NOON, result: "SUCCESS".into(), has_arrived: true });
     let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });
+    check("network-1", &Network { id, day: Date(20_000), claims: 3 });
     check("hearing-1", &Hearing { is_test: true, caught_up: NOON, test });
     check("due-1", &due);
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());

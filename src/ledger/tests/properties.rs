@@ -4,6 +4,8 @@ use super::facts::*;
 use super::sound::{Watch, replays};
 use super::*;
 use crate::domain::decide::due::Due;
+use crate::domain::decide::review::{Review, Verdict};
+use crate::domain::policy::{Expiry, FraudRules, Milestone};
 use crate::domain::purchase::RefundWord;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -34,6 +36,8 @@ enum Step {
     Wait(Span),
     /// Everything whose time has come.
     Fire,
+    /// Somebody decides about one of the completions.
+    Review(prop::sample::Index, Verdict),
 }
 
 fn user() -> impl Strategy<Value = &'static str> {
@@ -89,8 +93,28 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<prop::sample::Index>().prop_map(Step::Again),
         2 => user().prop_map(Step::Draw),
         1 => (1..40i64).prop_map(|days| Step::Wait(Span::days(days))),
-        1 => Just(Step::Fire),
+        2 => Just(Step::Fire),
+        1 => (any::<prop::sample::Index>(), select(&[Verdict::Approve, Verdict::Reject, Verdict::Reverse][..]))
+            .prop_map(|(which, verdict)| Step::Review(which, verdict)),
     ]
+}
+
+/// The usual rules, the app's word, and everything that can hold a completion.
+fn policy() -> impl Strategy<Value = Policy> {
+    let mut strict = sample::policy();
+    strict.reward.milestones = vec![Milestone { referrals: 1, days: 10 }, Milestone { referrals: 2, days: 100 }];
+    (strict.reward.hold_days, strict.reward.max_per_month) = (3, 2);
+    strict.fraud = FraudRules {
+        max_per_referrer_per_day: 2,
+        require_new_customer: true,
+        family_sharing: true,
+        rings: true,
+        flags_expire_days: 10,
+        ..FraudRules::NONE
+    };
+    let severe =
+        Policy { fraud: FraudRules { flags_expire_to: Expiry::Rejected, ..strict.fraud.clone() }, ..strict.clone() };
+    select(vec![sample::policy(), sample::trusting(), strict, severe])
 }
 
 fn take(told: &Told, step: &Step, past: &[Fact]) {
@@ -101,6 +125,13 @@ fn take(told: &Told, step: &Step, past: &[Fact]) {
         Step::Draw(name) => _ = told.house.draw(name),
         Step::Wait(span) => told.house.wait(*span),
         Step::Fire => fire(&told.house),
+        Step::Review(which, verdict) => {
+            let all: Vec<Completion> = told.house.all();
+            if !all.is_empty() {
+                let review = Review { completion: which.get(&all).id, verdict: *verdict };
+                _ = told.house.ask(Command::Review(review));
+            }
+        }
     }
 }
 
@@ -113,9 +144,8 @@ pub fn fire(house: &House) {
 
 #[test]
 fn whatever_happens_the_books_are_sound() {
-    let histories = (any::<bool>(), prop::collection::vec(step(), 1..16));
-    run(120, histories, |(trusting, steps)| {
-        let policy = if trusting { sample::trusting() } else { sample::policy() };
+    let histories = (policy(), prop::collection::vec(step(), 1..24));
+    run(150, histories, |(policy, steps)| {
         let told = Told::to(policy, &SHARERS);
         let mut watch = Watch::default();
         let mut past = Vec::new();

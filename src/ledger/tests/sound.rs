@@ -13,6 +13,8 @@ pub struct Watch {
     credited: BTreeMap<Id, Completion>,
     /// What was left of the days of completions that were taken back for a refund.
     taken: BTreeMap<Id, Span>,
+    /// The milestones of referrers: their days, and what was left of them while they are taken back.
+    milestones: BTreeMap<(Person, u32), (u32, Option<Span>)>,
     accounts: Vec<Model>,
 }
 
@@ -64,10 +66,41 @@ impl Watch {
             let span = Span::days(row.days.into());
             self.taken.entry(row.id).and_modify(|left| *left = (*left).min(span)).or_insert(span);
         }
+        self.milestones(house, &circle_of, now);
         self.accounts_are_the_sum(house);
         redemptions_are_their_owners(house);
         counts_are_the_rows(house);
         transactions_complete_once(&rows);
+    }
+
+    /// Reached where the count says so, and worth their days once.
+    fn milestones(&mut self, house: &House, circle_of: &impl Fn(Person) -> crate::domain::person::Circle, now: At) {
+        for row in house.all::<Referrer>() {
+            for reached in &row.milestones {
+                let is_granted = row.counted >= reached.referrals;
+                assert_eq!(reached.taken.is_none(), is_granted, "a milestone against its count");
+                let key = (row.person, reached.referrals);
+                match (self.milestones.get(&key).copied(), is_granted) {
+                    (None, true) => {
+                        let span = Span::days(reached.days.into());
+                        self.earn(circle_of(row.person).members().to_vec(), reached.days, span, now);
+                        self.milestones.insert(key, (reached.days, None));
+                    }
+                    (Some((days, Some(left))), true) => {
+                        self.earn(circle_of(row.person).members().to_vec(), days, left, now);
+                        self.milestones.insert(key, (days, None));
+                    }
+                    (Some((days, None)), false) => {
+                        let own = |model: &&Model| model.ids.contains(&row.person);
+                        let left = self.accounts.iter().find(own).map_or(0, |model| (model.end.0 - now.0).max(0));
+                        let left = Span::millis(left.min(Span::days(days.into()).0));
+                        self.take_back(row.person, days);
+                        self.milestones.insert(key, (days, Some(left)));
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     fn codes_stay_with_their_holders(&mut self, house: &House) {
@@ -123,7 +156,10 @@ impl Watch {
             assert_eq!((account.days, account.end), (model.days, model.end));
             assert!(model.ids.contains(&account.to), "days go to somebody else");
             let of_circle = |row: &&Completion| model.ids.contains(&row.referrer);
-            let earned: u32 = self.credited.values().filter(of_circle).map(|row| row.days).sum();
+            let mut earned: u32 = self.credited.values().filter(of_circle).map(|row| row.days).sum();
+            let granted =
+                self.milestones.iter().filter(|((who, _), (_, taken))| model.ids.contains(who) && taken.is_none());
+            earned += granted.map(|(_, (days, _))| days).sum::<u32>();
             assert_eq!(account.days, earned);
         }
     }
@@ -169,7 +205,13 @@ fn counts_are_the_rows(house: &House) {
         };
         let completions: Vec<Completion> = house.all();
         let credited: Vec<&Completion> = completions.iter().filter(own).collect();
-        let days: u32 = credited.iter().map(|completion| completion.days).sum();
+        let mut days: u32 = credited.iter().map(|completion| completion.days).sum();
+        days += row.milestones.iter().filter(|known| known.taken.is_none()).map(|known| known.days).sum::<u32>();
+        assert_eq!(row.counted as usize, credited.iter().filter(|completion| completion.counts).count());
+        let held = completions
+            .iter()
+            .filter(|one| one.referrer == row.person && matches!(one.state, CompletionState::Held { .. }));
+        assert_eq!(row.held as usize, held.count());
         assert_eq!((row.credited as usize, row.days), (credited.len(), days), "a referrer's own figures");
     }
 }

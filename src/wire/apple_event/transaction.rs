@@ -137,8 +137,7 @@ fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
         revoked_at,
         is_family_shared,
     });
-    // Whoever shares the purchase of another redeemed nothing.
-    let redeemed = offer.filter(|offer| offer.kind == OfferKind::Code && !is_family_shared);
+    let redeemed = offer.filter(|offer| offer.kind == OfferKind::Code);
     Some(Purchase {
         original_transaction_id,
         transaction_id,
