@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::config::resolve::understand;
     use crate::config::tests::Folder;
-    use crate::config::{Config, Problem, load};
+    use crate::config::{App, Config, Problem, load};
     use crate::entropy::SeededEntropy;
     use std::os::unix::fs::PermissionsExt;
     use toml::{Table, Value};
@@ -164,27 +164,44 @@ mod tests {
                 defaulted += 1;
             }
         }
-        assert!(defaulted >= 18, "{defaulted} keys have defaults");
+        assert!(defaulted >= 31, "{defaulted} keys have defaults");
         assert_eq!(read(&bare), Ok(example));
     }
 
-    #[test]
-    fn the_server_of_the_example_needs_only_its_key() {
+    /// The app of another text in the example's place, with all its files there and `key` beside them.
+    fn app(text: &str, key: &str) -> App {
         let folder = Folder::new();
-        let made = FRESH.iter().chain(STILL_NEEDED.iter().map(|(path, _)| path));
+        let made = FRESH.iter().chain(STILL_NEEDED.iter().map(|(path, _)| path)).chain([&key]);
         made.for_each(|path| folder.write(path, "-----BEGIN SOMETHING-----"));
-        let (head, key) = ("# [apps.alma.app_store_server]", "secrets/SubscriptionKey_7QT4W2N9LD.p8");
-        folder.write(key, "-----BEGIN SOMETHING-----");
-        let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
-        let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
-        let server = |kept: &dyn Fn(&str) -> bool| {
-            let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
-            let text = EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n"));
-            let config = understand(text.parse().expect("TOML"), &folder.0, Vec::new()).expect("it is good");
-            config.apps[0].app_store_server.clone().expect("it is given")
-        };
-        let shown = server(&|_| true);
-        assert_eq!((shown.key_id.as_str(), shown.root_certificate.is_none()), ("7QT4W2N9LD", true));
-        assert_eq!(server(&|line| !line.contains("_url")), shown, "another value than the default is shown");
+        let mut config = understand(text.parse().expect("TOML"), &folder.0, Vec::new()).expect("it is good");
+        config.apps.remove(0)
+    }
+
+    #[test]
+    fn the_tables_that_the_example_comments_out_need_only_their_keys() {
+        for (head, key, given) in [
+            (
+                "# [apps.alma.app_store_server]",
+                "secrets/SubscriptionKey_7QT4W2N9LD.p8",
+                (|app| app.app_store_server.is_some()) as fn(&App) -> bool,
+            ),
+            ("# [apps.alma.device_check]", "secrets/AuthKey_5RW8YH3KPC.p8", |app| app.device_check.is_some()),
+        ] {
+            let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
+            let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+            let shown = |kept: fn(&str) -> bool| {
+                let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
+                app(&EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n")), key)
+            };
+            let whole = shown(|_| true);
+            assert!(given(&whole), "{head}");
+            assert_eq!(shown(|line| !line.contains("_url")), whole, "{head}: another value than the default is shown");
+        }
+    }
+
+    #[test]
+    fn the_milestone_that_the_example_comments_out_is_good() {
+        let milestones = |text: &str| app(text, "secrets/none").campaigns[0].policy.reward.milestones.len();
+        assert_eq!((milestones(EXAMPLE), milestones(&EXAMPLE.replace("# milestones", "milestones"))), (0, 1));
     }
 }

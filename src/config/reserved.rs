@@ -17,12 +17,6 @@ pub(super) fn backup(mut s: Section<'_>) {
 }
 
 pub(super) fn app(s: &mut Section<'_>) {
-    if let Some(mut check) = s.table("device_check") {
-        check.text("team_id");
-        check.text("key_id");
-        check.unread_secret("private_key");
-        check.parsed("base_url", url::base);
-    }
     if let Some(mut refunds) = s.table("refunds") {
         refunds.flag("answer", false);
         refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
@@ -58,26 +52,4 @@ pub(super) fn campaign(s: &mut Section<'_>) {
         payout.number("minimum", 0..=i64::MAX);
         payout.number("hold_days", 0..=3650);
     }
-    let mut fraud = s.table_or_empty("fraud");
-    fraud.number("too_fast_seconds", 0..=i64::from(u32::MAX));
-    fraud.number("max_per_referrer_per_day", 0..=1_000_000);
-    fraud.number("max_claims_per_network_per_day", 0..=1_000_000);
-    fraud.flag("require_new_customer", false);
-    fraud.flag("family_sharing", false);
-    fraud.flag("rings", false);
-    fraud.choice("device_check", &[("off", ()), ("hold", ())]);
-    fraud.number("flags_expire_days", 0..=3650);
-    fraud.choice("flags_expire_to", &[("credited", ()), ("rejected", ())]);
-}
-
-pub(super) fn reward(s: &mut Section<'_>) {
-    for mut milestone in s.list("milestones") {
-        milestone.need("referrals", "how many credited completions it takes");
-        milestone.number("referrals", 1..=1_000_000);
-        milestone.need("days", "what it grants");
-        milestone.number("days", 1..=3650);
-    }
-    s.number("hold_days", 0..=3650);
-    s.number("max_per_month", 0..=1_000_000);
-    s.choice("anchor", &[("promo", ()), ("paid", ())]);
 }

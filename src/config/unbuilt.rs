@@ -10,8 +10,6 @@ type Asks = fn(&Value) -> bool;
 
 const GIVEN: Asks = |_| true;
 const TRUE: Asks = |v| v.as_bool() == Some(true);
-const NOT_ZERO: Asks = |v| v.as_integer().is_some_and(|n| n != 0);
-const NOT_EMPTY: Asks = |v| v.as_array().is_some_and(|list| !list.is_empty());
 
 /// Keys, and which of their values ask for something.
 const LIST: &[(&str, Asks)] = &[
@@ -21,7 +19,6 @@ const LIST: &[(&str, Asks)] = &[
     ("server.tls.directory_url", GIVEN),
     ("server.tls.directory_ca_file", GIVEN),
     ("backup", GIVEN),
-    ("apps.*.device_check", GIVEN),
     ("apps.*.notifications.forward_to", GIVEN),
     ("apps.*.notifications.allow_private_forwards", GIVEN),
     ("apps.*.notifications.webhooks", GIVEN),
@@ -31,19 +28,6 @@ const LIST: &[(&str, Asks)] = &[
     ("apps.*.offers", GIVEN),
     ("apps.*.campaigns[].kind", |v| matches!(v.as_str(), Some("partner" | "winback"))),
     ("apps.*.campaigns[].payout", GIVEN),
-    ("apps.*.campaigns[].reward.milestones", NOT_EMPTY),
-    ("apps.*.campaigns[].reward.hold_days", NOT_ZERO),
-    ("apps.*.campaigns[].reward.max_per_month", NOT_ZERO),
-    ("apps.*.campaigns[].reward.anchor", |v| v.as_str() == Some("paid")),
-    ("apps.*.campaigns[].fraud.too_fast_seconds", NOT_ZERO),
-    ("apps.*.campaigns[].fraud.max_per_referrer_per_day", NOT_ZERO),
-    ("apps.*.campaigns[].fraud.max_claims_per_network_per_day", NOT_ZERO),
-    ("apps.*.campaigns[].fraud.require_new_customer", TRUE),
-    ("apps.*.campaigns[].fraud.family_sharing", TRUE),
-    ("apps.*.campaigns[].fraud.rings", TRUE),
-    ("apps.*.campaigns[].fraud.device_check", |v| v.as_str() == Some("hold")),
-    ("apps.*.campaigns[].fraud.flags_expire_days", GIVEN),
-    ("apps.*.campaigns[].fraud.flags_expire_to", GIVEN),
 ];
 
 /// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
@@ -76,8 +60,6 @@ mod tests {
         for (lines, expected) in [
             ("[backup]", &["backup"][..]),
             ("[backup]\nschedule = \"0 30 3 * * *\"\nkeep = 14", &["backup"]),
-            ("[apps.alma.device_check]", &["apps.alma.device_check"]),
-            ("[apps.alma.device_check]\nprivate_key_file = \"gone\"", &["apps.alma.device_check"]),
             ("[apps.alma.notifications]", &[]),
             ("[apps.alma.notifications]\nmax_age_days = 0", &[]),
             ("[apps.alma.notifications]\nforward_to = []", &["apps.alma.notifications.forward_to"]),
@@ -96,43 +78,19 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_are_not_built_are_refused_where_they_ask_for_something() {
+    fn campaigns_that_are_not_built_are_refused_where_they_ask_for_something() {
         for (line, asks) in [
             ("kind = \"partner\"", true),
             ("kind = \"winback\"", true),
             ("kind = \"referral\"", false),
             ("payout = { minimum = 1 }", true),
-            ("reward.milestones = [{ referrals = 5, days = 365 }]", true),
-            ("reward.milestones = []", false),
-            ("reward.hold_days = 1", true),
-            ("reward.hold_days = 0", false),
-            ("reward.max_per_month = 1", true),
-            ("reward.max_per_month = 0", false),
-            ("reward.anchor = \"paid\"", true),
-            ("reward.anchor = \"promo\"", false),
-            ("fraud.too_fast_seconds = 1", true),
-            ("fraud.too_fast_seconds = 0", false),
-            ("fraud.max_per_referrer_per_day = 20", true),
-            ("fraud.max_per_referrer_per_day = 0", false),
-            ("fraud.max_claims_per_network_per_day = 1", true),
-            ("fraud.max_claims_per_network_per_day = 0", false),
-            ("fraud.require_new_customer = true", true),
-            ("fraud.require_new_customer = false", false),
-            ("fraud.family_sharing = true", true),
-            ("fraud.family_sharing = false", false),
-            ("fraud.rings = true", true),
-            ("fraud.rings = false", false),
-            ("fraud.device_check = \"hold\"", true),
-            ("fraud.device_check = \"off\"", false),
-            ("fraud.flags_expire_days = 30", true),
-            ("fraud.flags_expire_to = \"credited\"", true),
         ] {
             let campaign = "[[apps.alma.campaigns]]";
             let key = format!("apps.alma.campaigns[0].{}", line.split(' ').next().unwrap_or_default());
             let expected = if asks { &[key.as_str()][..] } else { &[] };
             check(&BASE.replace(campaign, &format!("{campaign}\n{line}")), expected, line);
         }
-        let typed = ("REFERD__APPS__ALMA__CAMPAIGNS__0__REWARD__HOLD_DAYS", "3");
+        let typed = ("REFERD__APPS__ALMA__REFUNDS__ANSWER", "true");
         assert!(loaded(BASE, &[typed]).is_err_and(|p| p.len() == 1 && p[0].what == WHAT));
     }
 }

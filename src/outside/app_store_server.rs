@@ -135,7 +135,8 @@ impl AppStoreServer {
         let path = wire::account_token_path(original_transaction_id).map_err(never)?;
         let body = Some(wire::account_token_body(uuid).map_err(never)?);
         let call = Call { method: Method::PUT, path, body, id: original_transaction_id };
-        self.call(environment, &call).await.map(drop).map_err(|refusal| refusal.failure)
+        let answer = self.call(environment, &call).await.map_err(|refusal| refusal.failure)?;
+        wire::token_is_set(&answer.body).map_err(unread)
     }
 
     /// A transaction is known in one environment only: production, or else the sandbox.

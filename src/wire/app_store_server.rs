@@ -5,6 +5,7 @@ mod answer;
 pub use answer::{ApiError, pause};
 
 use super::apple_event::{Jws, status};
+use super::fields::Fields;
 use super::private_key::{CannotSign, PrivateKey};
 use super::text;
 use crate::domain::at::{At, Span};
@@ -89,6 +90,12 @@ pub fn account_token_body(uuid: &str) -> Result<Vec<u8>, Fault> {
         return Err(Fault::Uuid);
     }
     Ok(json!({ "appAccountToken": uuid }).to_string().into_bytes())
+}
+
+/// The answer to [`account_token_path`] is empty (Apple, Set App Account Token); a web page is of somebody in between.
+pub fn token_is_set(body: &[u8]) -> Result<(), Fault> {
+    let is_empty = body.trim_ascii().is_empty();
+    if is_empty || Fields::parse(body).is_some() { Ok(()) } else { Err(Fault::Shape("no JSON object")) }
 }
 
 /// The signed transaction of the answer to [`transaction_path`].

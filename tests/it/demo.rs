@@ -12,7 +12,7 @@ use std::thread::spawn;
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 23] = [
     "start",
     "stock",
     "my-code",
@@ -27,6 +27,14 @@ const STEPS: [&str; 15] = [
     "grant",
     "stats",
     "explain",
+    "apple only",
+    "app shows",
+    "false root",
+    "missed",
+    "healed",
+    "moved",
+    "refund",
+    "taken back",
     "ledger",
 ];
 
@@ -93,9 +101,19 @@ fn every_step_holds() {
         assert!(line.starts_with(&format!(" {step} ")), "{step}: {line}");
     }
     assert!(!shown.contains(['✗', '\u{1b}']), "{shown}");
-    assert!(lines.len() <= 36, "more than a screen: {}", lines.len());
+    assert!(lines.len() <= 66, "more than two screens: {}", lines.len());
     assert!(lines.iter().all(|line| line.chars().count() <= 110), "{shown}");
-    for said in ["422 self-referral", "200 repeated", "unattributed", "claim+revenuecat", "0 faults"] {
+    for said in [
+        "422 self-referral",
+        "200 repeated",
+        "unattributed",
+        "claim+revenuecat",
+        "claim+notification",
+        "claim+transaction",
+        "401 bad-signature",
+        "completion reversed",
+        "0 faults",
+    ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     // Keys are base64url of 32 bytes, or PEM; tokens are longer.
@@ -107,21 +125,28 @@ fn every_step_holds() {
     assert!(!shown.contains("BEGIN") && keys.is_empty(), "{keys:?}");
 }
 
-/// The request that a printed command makes: its options are `-sS`, `-H 'header'` and `-d 'body'`.
+/// The request that a printed command makes: its options are `-sS`, `-H 'header'` and `-d 'body'` or `-d '@file'`.
 fn request(command: &str) -> Request<Bytes> {
     let mut request = Request::builder();
-    let (mut body, mut option, mut post) = (Bytes::new(), "", false);
+    let (mut body, mut option, mut url, mut post) = (Bytes::new(), "", "", false);
     for (place, part) in command.split('\'').enumerate() {
         match (place % 2, option) {
             (1, "-H") => {
                 let (name, value) = part.split_once(": ").unwrap();
                 request = request.header(name, value);
             }
-            (1, "-d") => (body, post) = (Bytes::copy_from_slice(part.as_bytes()), true),
-            _ => option = part.split_whitespace().last().unwrap_or_default(),
+            (1, "-d") => {
+                let file = part.strip_prefix('@').map(|path| std::fs::read(path).unwrap());
+                (body, post) = (file.unwrap_or_else(|| part.as_bytes().to_vec()).into(), true);
+            }
+            _ => match part.split_whitespace().last() {
+                Some(word) if word.starts_with("http://") => url = word,
+                Some(word) => option = word,
+                None => option = "",
+            },
         }
     }
-    request.method(if post { "POST" } else { "GET" }).uri(option).body(body).unwrap()
+    request.method(if post { "POST" } else { "GET" }).uri(url).body(body).unwrap()
 }
 
 #[tokio::test]
@@ -133,7 +158,13 @@ async fn served_it_takes_the_printed_commands_until_it_is_told_to_stop() {
         (200, "\"status\":\"pending\""),
         (201, "\"status\":\"pending\""),
         (200, "\"kept\""),
-        (200, "\"credited\":2"),
+        (200, "\"status\":\"credited\""),
+        (200, "\"completions\":{\"credited\":4,\"held\":0,\"reversed\":1}"),
+        (200, "\"kept\""),
+        (200, "\"status\":\"reversed\""),
+        (202, "\"kind\":\"request_test\""),
+        (202, "\"kind\":\"catch_up\""),
+        (200, "\"caught_up_until\""),
         (200, "\"available\":"),
         (200, "credited (claim+revenuecat"),
     ];

@@ -1,18 +1,17 @@
 //! The whole loop on this machine, with no account: the real appliance beside stand-ins. What a
 //! newcomer runs first.
 
+mod commands;
 mod screen;
 mod stage;
 mod story;
 
 use super::args::Demo;
-use anyhow::{Context, Result, bail};
-use hyper::Method;
+use anyhow::{Result, bail};
+use commands::commands;
 use screen::{Screen, has_colours};
-use serde_json::json;
-use stage::{OFFER, PRODUCT, Stage};
+use stage::Stage;
 use std::io::{Write, stdout};
-use story::REFERRER;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Whether every step held.
@@ -60,37 +59,4 @@ async fn serve<W: Write>(stage: &Stage, screen: &mut Screen<W>, stop: &mut Stop)
         () = stop.told() => Ok(()),
         () = stage.house.failed() => bail!("the disk failed"),
     }
-}
-
-const GUEST: &str = "user-2001";
-
-/// What each command does, and the command: another user claims the referrer's next code, and buys.
-async fn commands(stage: &Stage) -> Result<Vec<(String, String)>> {
-    let next = stage.app(REFERRER, Method::GET, "/referral/my-code", None).await?;
-    let code = next.body["code"].as_str().context("the referrer has no next code")?;
-    let now = stage.clock.now().0;
-    let event = json!({
-        "type": "INITIAL_PURCHASE", "id": format!("by-hand-{now}"), "app_user_id": GUEST, "store": "APP_STORE",
-        "environment": "PRODUCTION", "product_id": PRODUCT, "transaction_id": format!("{now}"),
-        "event_timestamp_ms": now, "purchased_at_ms": now, "offer_code": OFFER,
-    });
-    let event = json!({"api_version": "1.0", "event": event});
-    let (url, admin) = (&stage.url, format!("{}/admin", stage.admin_url));
-    let user = |user| format!("-H 'Authorization: Bearer {}' -H 'X-Referd-User: {user}'", stage.keys.server.expose());
-    let operator = format!("-H 'Authorization: Bearer {}'", stage.keys.admin.expose());
-    let revenuecat = format!("-H 'Authorization: {}'", stage.keys.webhook.expose());
-    let sends = "-H 'Content-Type: application/json' -d";
-    let body = json!({ "code": code });
-    let row = |what: &str, rest: String| (what.to_owned(), format!("curl -sS {rest}"));
-    Ok(vec![
-        row("the referrer's next code", format!("{} {url}/referral/my-code", user(REFERRER))),
-        row("another user claims it", format!("{} {sends} '{body}' {url}/referral/claim", user(GUEST))),
-        row(
-            "and buys with it: RevenueCat says so",
-            format!("{revenuecat} {sends} '{event}' {url}/webhooks/revenuecat"),
-        ),
-        row("the referrer's progress", format!("{} {url}/referral/stats", user(REFERRER))),
-        row("the stock", format!("{operator} {admin}/pool")),
-        row("why is it so?", format!("{operator} {admin}/explain/{code}")),
-    ])
 }

@@ -156,8 +156,11 @@ fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
 fn hear(mut hearing: Hearing, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
     let is_dead = matches!(item.state, ItemState::Dead { .. });
     match (&item.effect, outcome) {
-        (Effect::CatchUp { .. }, Outcome::Done(Answer::CaughtUp { until, .. })) => {
-            hearing.caught_up = hearing.caught_up.max(*until);
+        // A reading that began later leaves a gap before it.
+        (Effect::CatchUp { since, .. }, Outcome::Done(Answer::CaughtUp { until, .. })) => {
+            if *since <= hearing.caught_up {
+                hearing.caught_up = hearing.caught_up.max(*until);
+            }
         }
         (Effect::RequestTest { is_test }, Outcome::Done(Answer::TestRequested { token })) => {
             let Some(test) = &mut hearing.test else { return };
@@ -248,10 +251,17 @@ impl Family for DiscardFamily {
 }
 
 /// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
-/// to do; but what was still to be revoked is still to be.
+/// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications: one
+/// that came to nothing is a finding, and no delivery that anybody has to deal with.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     let owes = matches!(item.effect, Effect::Grant { shorter: true, .. });
-    if !facts.is_outdated || owes || !matches!(item.state, ItemState::Waiting { .. }) {
+    let is_test = matches!(item.effect, Effect::RequestTest { .. } | Effect::CheckTest { .. });
+    let is_over = match item.state {
+        ItemState::Waiting { .. } => facts.is_outdated && !owes,
+        ItemState::Dead { .. } => is_test,
+        ItemState::Begun { .. } | ItemState::Done { .. } => false,
+    };
+    if !is_over {
         return replace(item);
     }
     let mut decision = Decision::same(Reply::Item(item.clone()));
@@ -387,6 +397,34 @@ mod tests {
                 _ => None,
             });
             assert_eq!((item(&decision).state.word(), put, waits), (state, batch, coming), "{:?}", settle.outcome);
+        }
+    }
+
+    #[test]
+    fn a_test_that_failed_leaves_no_delivery() {
+        use crate::domain::hearing::Test;
+        let never = || Outcome::Never { why: "4040007".into() };
+        let later = || Outcome::Again { after: None, why: "500".into() };
+        let check = || Effect::CheckTest { is_test: true, token: "t".into() };
+        // -> whether the item is left, and how the test ended
+        for (effect, outcome, is_left, result) in [
+            (Effect::RequestTest { is_test: true }, never(), false, Some("4040007")),
+            (Effect::RequestTest { is_test: true }, later(), true, None),
+            (check(), never(), false, Some("4040007")),
+            (check(), later(), true, None),
+            (Effect::CatchUp { is_test: true, since: NOON }, never(), true, None),
+        ] {
+            let test = Some(Test { asked_at: NOON, token: Some("t".into()), end: None });
+            let hearing = Some(Hearing { is_test: true, caught_up: NOON, test });
+            let facts = ItemFacts { stock: None, hearing, ..facts(effect.clone(), BEGUN) };
+            let settle = Settle { item: ItemId { seq: 1, n: 0 }, outcome };
+            let decision = SettleFamily::decide(&facts, &settle, stamp(NOON)).unwrap();
+            let left = decision.puts.iter().any(|put| matches!(put, Put::Item(_)));
+            let ended = decision.puts.iter().find_map(|put| match put {
+                Put::Hearing(hearing) => hearing.test.as_ref()?.end.as_ref().map(|end| end.result.as_str()),
+                _ => None,
+            });
+            assert_eq!((left, ended), (is_left, result), "{effect:?} {:?}", settle.outcome);
         }
     }
 

@@ -24,6 +24,8 @@ pub struct HearingFacts {
 
 /// Apple keeps its history for 180 days (Apple, Get Notification History); a little less, for clocks differ.
 const HISTORY: Span = Span::hours(180 * 24 - 1);
+/// Apple takes no question about no time at all.
+const SHORTEST: Span = Span::minutes(1);
 /// What Apple sent shortly before the last reading may have been listed after it.
 const OVERLAP: Span = Span::hours(1);
 
@@ -38,7 +40,7 @@ impl Family for CatchUpFamily {
         let known = facts.hearing.as_ref().map(|hearing| hearing.caught_up.minus(OVERLAP));
         match command.since.or(known) {
             Some(since) => {
-                let since = since.max(stamp.at.minus(HISTORY)).min(stamp.at);
+                let since = since.max(stamp.at.minus(HISTORY)).min(stamp.at.minus(SHORTEST));
                 decision.effects.push(Effect::CatchUp { is_test: command.is_test, since });
             }
             // The first start: nothing was missed yet.
@@ -85,7 +87,7 @@ mod tests {
             (None, Some(day(-30)), Some(day(-30))),
             (known(-300), None, Some(oldest)),
             (None, Some(day(-200)), Some(oldest)),
-            (None, Some(day(2)), Some(NOON)),
+            (None, Some(day(2)), Some(NOON.minus(SHORTEST))),
         ] {
             let facts = HearingFacts { hearing: hearing.clone() };
             let decision = CatchUpFamily::decide(&facts, &CatchUp { is_test: false, since }, stamp(NOON)).unwrap();

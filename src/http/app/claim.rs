@@ -5,13 +5,14 @@ use crate::domain::claim::Claim;
 use crate::domain::code::CodeText;
 use crate::domain::completion::Completion;
 use crate::domain::decide::claim::{ClaimBy, MakeClaim};
-use crate::domain::decide::{By, Command, Reply};
-use crate::domain::id::UserId;
+use crate::domain::decide::{By, Command, Refusal, Reply};
+use crate::domain::id::{Id, UserId};
+use crate::domain::purchase::{About, Report, Source};
 use crate::http::extract::{json, json_body, query};
 use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::problem::Problem;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, circle, code, list, people};
 use crate::wire::text::redeem_url;
 use crate::wire::view::own_completion;
 use axum::body::Body;
@@ -38,7 +39,7 @@ pub async fn claim(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) 
         (None, Some(slug)) => ClaimBy::Slug(slug_text(&slug)?),
         _ => return Err(Problem::bad_request("give either a code or a slug")),
     };
-    let token = account_token(&app, &headers, app_account_token)?;
+    let token = account_token(&app, &headers, &user, app_account_token).await?;
     let command = MakeClaim::of(by, app.ledger.person(&user));
     let (claim, completion, fresh) = made(&app, user, token, command).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
@@ -55,7 +56,7 @@ pub async fn confirm(
     let user = app.user(&headers).await?;
     let [code] = query(&uri, ["referral_code"])?;
     let code = code.ok_or_else(|| Problem::bad_request("referral_code is missing"))?;
-    let by = ClaimBy::Code(code_text(&code)?);
+    let code = code_text(&code)?;
     let body = read_body(body, BODY_MAX).await?;
     let shown: Shown = match body.is_empty() {
         true => Shown::default(),
@@ -63,12 +64,14 @@ pub async fn confirm(
             .map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?,
     };
     let reports = shown.reports(&app, &user)?;
-    let token = account_token(&app, &headers, shown.app_account_token)?;
+    let token = account_token(&app, &headers, &user, shown.app_account_token).await?;
     let shows = shows(&reports);
+    stands(&app, &user, &code, shows.as_deref())?;
     for report in reports {
         let report = Command::Report(report.map(|user| app.ledger.person(&user)));
         app.submit(report, By::App, vec![user.clone()], None).await?;
     }
+    let by = ClaimBy::Code(code);
     let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, app.ledger.person(&user)) };
     let (claim, completion, _) = made(&app, user, token, command).await?;
     let status = completion.as_ref().map_or("awaiting_purchase", |completion| completion.state.word());
@@ -77,14 +80,56 @@ pub async fn confirm(
     Ok(json(if completion.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED }, &body))
 }
 
-/// Only the team's own server may say what else Apple should call a user: a user could name another.
-fn account_token(app: &App, headers: &HeaderMap, given: Option<String>) -> Result<Option<String>, Problem> {
+/// Nothing is filed for a code that nobody was given, or for a purchase that completed something for another.
+fn stands(app: &App, user: &UserId, text: &CodeText, shows: Option<&str>) -> Result<(), Problem> {
+    let store = app.ledger.snapshot();
+    let code = code(&*store, text)?.ok_or(Refusal::UnknownCode)?;
+    let Some(shown) = shows else { return Ok(()) };
+    let completed = list::completed_by(&*store, &code.campaign, shown)?;
+    let own = circle(&*store, app.ledger.person(user))?;
+    match completed.filter(|completion| !own.has(completion.referee)) {
+        Some(_) => Err(Refusal::AlreadyClaimed.into()),
+        None => Ok(()),
+    }
+}
+
+/// What else Apple is to call this user, as the team's own server says: a user could name another. From now on
+/// both are one person, so the name must be nobody else's.
+async fn account_token(
+    app: &App,
+    headers: &HeaderMap,
+    user: &UserId,
+    given: Option<String>,
+) -> Result<Option<String>, Problem> {
     let Some(given) = given else { return Ok(None) };
     if !app.is_server(headers) {
         return Err(Problem::not_eligible("app_account_token is taken from the team's server only"));
     }
-    let uuid = UserId::parse(&given).ok().and_then(|token| token.uuid());
-    uuid.map(Some).ok_or_else(|| Problem::bad_request("app_account_token is a UUID"))
+    let odd = || Problem::bad_request("app_account_token is a UUID, and not one of noughts");
+    let uuid = UserId::parse(&given).ok().and_then(|token| token.uuid()).ok_or_else(odd)?;
+    if uuid.bytes().all(|byte| matches!(byte, b'0' | b'-')) {
+        return Err(odd());
+    }
+    let token = UserId::parse(&uuid).map_err(|fault| Problem::bad_request(fault.to_string()))?;
+    let (person, named) = (app.ledger.person(user), app.ledger.person(&token));
+    let store = app.ledger.snapshot();
+    if circle(&*store, person)?.has(named) {
+        return Ok(Some(uuid));
+    }
+    if people::user_of(&*store, named)?.is_some() || circle(&*store, named)?.members().len() > 1 {
+        return Err(Problem::not_eligible("app_account_token is another user's"));
+    }
+    let event = Id::of("app account token", &[person.as_bytes(), named.as_bytes()]);
+    let report = Report {
+        source: Source::App,
+        event: event.to_string(),
+        digest: event,
+        kind: "APP_ACCOUNT_TOKEN".to_owned(),
+        at: None,
+        about: About::People(vec![person, named]),
+    };
+    app.submit(Command::Report(report), By::App, vec![user.clone(), token], None).await?;
+    Ok(Some(uuid))
 }
 
 async fn made(
@@ -98,7 +143,7 @@ async fn made(
     let entry = Entry::new(command, By::App).naming([user]).token(token);
     match app.ledger.submit(entry).await? {
         Reply::Claim { claim, completion, fresh } => Ok((claim, completion, fresh)),
-        Reply::SelfReferral => Err(crate::domain::decide::Refusal::SelfReferral.into()),
+        Reply::SelfReferral => Err(Refusal::SelfReferral.into()),
         Reply::Empty { slug, .. } => Err(app.empty(&slug)),
         _ => Err(Problem::internal("an answer of another kind")),
     }

@@ -24,7 +24,9 @@ pub async fn sandbox(State(app): State<Arc<App>>, body: Body) -> Result<Response
 }
 
 async fn take(app: &App, body: Body, environment: Environment) -> Result<Response, Problem> {
-    let body = read_body(body, WEBHOOK_BODY_MAX).await?;
+    let body = read_body(body, WEBHOOK_BODY_MAX).await.map_err(Problem::from).inspect_err(|problem| {
+        app.meter.webhook(Source::Apple, "", problem.name, None);
+    })?;
     let refused = |fault| refused(app, fault);
     let jws = match apple_event::body(&body).map_err(refused)? {
         Version::V2(jws) => jws,

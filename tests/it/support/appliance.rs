@@ -3,8 +3,11 @@
 use super::caller::{ADMIN_TOKEN, Caller, HOOK_AUTHORIZATION, SERVER_KEY};
 use super::folder::Folder;
 use super::tokens::{private_pem, public_point};
-use referd::clock::{Stopwatch, SystemClock};
+use referd::clock::{Clock, Stopwatch, SystemClock};
 use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer};
+use referd::fake::app_store_server::{self, AppStoreServer};
+use referd::fake::apple_chain::Chain;
+use referd::fake::apple_event::App;
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -17,11 +20,14 @@ pub const OFFER: &str = "REF30";
 pub const API_KEY: &str = "sk_key_of_the_program_tests";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_referd");
 const SEED: u8 = 9;
+const ISSUER: &str = "57246542-0000-4000-8000-000000000002";
 
 /// Stand-ins and a folder, which outlive the processes.
 pub struct Site {
     pub apple: AppStoreConnect,
     pub revenuecat: RevenueCat,
+    /// Apple's notifications and the App Store Server API, signed by a root of their own.
+    pub store: AppStoreServer,
     /// Every line that any process wrote to its log.
     pub log: Arc<Mutex<String>>,
     folder: Folder,
@@ -38,13 +44,29 @@ pub struct Appliance {
 
 impl Site {
     pub async fn new(low_water: u32, batch_size: u32, filter: &'static str) -> Site {
+        Site::with(low_water, batch_size, filter, false).await
+    }
+    /// One whose appliance asks the App Store Server, and is asked through a socket in the folder.
+    pub async fn asking_apple() -> Site {
+        Site::with(0, 10, "info", true).await
+    }
+
+    async fn with(low_water: u32, batch_size: u32, filter: &'static str, asks_apple: bool) -> Site {
         let folder = Folder::new();
         let clock = Arc::new(SystemClock);
         let key = Key { id: "KEYOFTHEPR".to_owned(), public: public_point(SEED), issuer: None };
         let offers = vec![Offer { id: "offer-1".to_owned(), name: OFFER.to_owned(), active: true }];
         let apple = AppStoreConnect::start(apple::Setup::new(key, clock.clone(), offers)).await.expect("Apple starts");
-        let setup = revenuecat::Setup { api_key: API_KEY.to_owned(), entitlements: vec!["premium".to_owned()], clock };
+        let entitlements = vec!["premium".to_owned()];
+        let setup = revenuecat::Setup { api_key: API_KEY.to_owned(), entitlements, clock: clock.clone() };
         let revenuecat = RevenueCat::start(setup).await.expect("RevenueCat starts");
+        let chain = Arc::new(Chain::new(clock.now()));
+        let key = Key { id: "KEYOFTHEPR".to_owned(), public: public_point(SEED), issuer: Some(ISSUER.to_owned()) };
+        let app = App { bundle_id: "com.example.alma".to_owned(), apple_id: 1_234_567_890 };
+        let setup = app_store_server::Setup { key, clock, chain: chain.clone(), app };
+        let store = AppStoreServer::start(setup).await.expect("the App Store Server starts");
+        let socket = format!("unix:{}", folder.path().join("admin.sock").display());
+        let admin = if asks_apple { socket.as_str() } else { "127.0.0.1:0" };
         let config = format!(
             r#"
 data_dir = "data"
@@ -53,7 +75,7 @@ listen = "127.0.0.1:0"
 public_url = "http://127.0.0.1"
 tls.mode = "off"
 [admin]
-listen = "127.0.0.1:0"
+listen = "{admin}"
 token = "{ADMIN_TOKEN}"
 [apps.alma]
 bundle_id = "com.example.alma"
@@ -79,9 +101,11 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
             apple.base_url(),
             revenuecat.base_url()
         );
+        let config = if asks_apple { config + &server_api(&store) } else { config };
+        std::fs::write(folder.path().join("root.pem"), chain.root_pem()).expect("the folder can be written");
         std::fs::write(folder.path().join("config.toml"), config).expect("the folder can be written");
         std::fs::write(folder.path().join("key.p8"), private_pem(SEED)).expect("the folder can be written");
-        Site { apple, revenuecat, log: Arc::default(), folder, filter }
+        Site { apple, revenuecat, store, log: Arc::default(), folder, filter }
     }
 
     fn command(&self, verb: &str) -> Command {
@@ -117,11 +141,40 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         panic!("in vain: {what}\nto Apple: {apple:#?}\nto RevenueCat: {revenuecat:#?}\nthe log:\n{log}");
     }
 
+    /// What `doctor` finds, and its exit status.
+    pub async fn doctor(&self) -> (i32, Vec<Value>) {
+        let mut command = self.command("doctor");
+        let out =
+            tokio::task::spawn_blocking(move || command.arg("--json").output().expect("the program can be started"));
+        let out = out.await.expect("waiting does not panic");
+        let rows = String::from_utf8(out.stdout).expect("findings are text");
+        let rows = rows.lines().map(|row| serde_json::from_str(row).expect("a finding is JSON")).collect();
+        let status = out.status.code().expect("it ended by itself");
+        assert_ne!(status, 2, "{}", String::from_utf8_lossy(&out.stderr));
+        (status, rows)
+    }
+
     /// The books on disk, checked by the program.
     pub fn verify(&self) {
         let out = self.command("verify").arg("--json").output().expect("the program can be started");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
+}
+
+fn server_api(store: &AppStoreServer) -> String {
+    format!(
+        r#"
+[apps.alma.app_store_server]
+issuer_id = "{ISSUER}"
+key_id = "KEYOFTHEPR"
+private_key_file = "key.p8"
+production_url = "{}"
+sandbox_url = "{}"
+root_certificate_file = "root.pem"
+"#,
+        store.production_url(),
+        store.sandbox_url()
+    )
 }
 
 fn read_log(lines: impl BufRead, log: &Mutex<String>, told: oneshot::Sender<(String, String)>) {

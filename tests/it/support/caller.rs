@@ -133,6 +133,11 @@ impl Caller {
         self.user("POST", &format!("/referral/confirm-redemption?referral_code={code}"), user, Bytes::new()).await
     }
 
+    /// With evidence for it.
+    pub async fn confirm_with(&self, code: &str, user: &str, body: &Value) -> Reply {
+        self.post(&format!("/referral/confirm-redemption?referral_code={code}"), user, body).await
+    }
+
     pub async fn deliver(&self, event: &Event, at: At) -> Reply {
         self.deliver_body(event.body(), at).await
     }
@@ -168,6 +173,14 @@ impl Caller {
                 None => return items,
             }
         }
+    }
+    /// How often a source's webhooks came to this end.
+    pub async fn webhooks(&self, source: &str, result: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let labels = [format!("source=\"{source}\""), format!("result=\"{result}\"")];
+        let lines = metrics.lines().filter(|line| line.starts_with("referd_webhooks_total{"));
+        let lines = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
+        lines.map(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a count")).sum()
     }
     pub async fn metrics(&self) -> String {
         self.private("GET", "/metrics", Bytes::new()).await.is(200).text

@@ -13,19 +13,22 @@ use referd::entropy::SeededEntropy;
 use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer};
 use referd::fake::app_store_server::{self, AppStoreServer};
 use referd::fake::apple_chain::Chain;
-use referd::fake::apple_event::App;
+use referd::fake::apple_event::{App, Notification, Transaction, body};
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::revenuecat_event::Event;
 use referd::ledger::Store;
 use referd::ledger::table::Tab;
 use referd::ledger::verify::verify;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
 pub const NOW: At = At(1_790_000_000_000);
 pub const OFFER: &str = "REF30";
+/// Nobody listens there, and no system gives the port to anybody who asks for a free one.
+const CLOSED: &str = "http://127.0.0.1:1/webhooks/apple";
 pub const PUBLIC_URL: &str = "https://refer.example.com";
 const OFFER_ID: &str = "0d8dca6e-0000-4000-8000-000000000001";
 const KEY_ID: &str = "KEYFORTEST";
@@ -163,6 +166,33 @@ impl World {
     pub async fn buys(&self, user: &str) {
         self.webhook(&Event::initial_purchase(user, self.now()).offer(OFFER)).await.is(200);
     }
+    /// A notification as Apple signs it, at the address of its environment.
+    pub async fn apple(&self, notification: &Notification) -> super::caller::Reply {
+        let path = match notification.environment() {
+            Environment::Production => "/webhooks/apple",
+            Environment::Sandbox => "/webhooks/apple/sandbox",
+        };
+        let signed = notification.signed(self.store.chain(), self.store.app());
+        self.raw("POST", &format!("{}{path}", self.public), &[], body(&signed)).await
+    }
+    /// A transaction as the user's device has it, signed by now.
+    pub fn signed(&self, transaction: &Transaction) -> String {
+        transaction.clone().on_device().signed(self.store.chain(), self.store.app(), self.now())
+    }
+    /// A user confirms with the transaction of their device.
+    pub async fn shows(&self, code: &str, user: &str, transaction: &Transaction) -> super::caller::Reply {
+        self.confirm_with(code, user, &json!({ "signed_transaction": self.signed(transaction) })).await
+    }
+    /// The one item of a list.
+    #[track_caller]
+    pub fn only(&self, list: &str) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut items = self.all(list).await;
+            assert_eq!(items.len(), 1, "{list} at {caller}: {items:#?}");
+            items.remove(0)
+        }
+    }
     /// A referee claims a fresh code of the referrer and buys with it.
     pub async fn completes(&self, referrer: &str, referee: &str) {
         let code = self.my_code(referrer).await;
@@ -196,7 +226,25 @@ impl World {
 
     /// The house ends in good order and begins again over its files.
     pub async fn restart(&mut self) {
+        self.stop().await;
+        self.begin().await;
+    }
+    /// Nobody is there until it begins again; Apple finds a closed port.
+    pub async fn stop(&mut self) {
+        self.unreachable();
         self.house.take().expect("the house stands").stop().await;
+    }
+    /// Apple's notifications find a closed port.
+    pub fn unreachable(&self) {
+        for environment in [Environment::Production, Environment::Sandbox] {
+            self.store.set_notification_url(environment, Some(CLOSED));
+        }
+    }
+    /// Apple's notifications find the house.
+    pub fn reachable(&self) {
+        listen(&self.store, &self.caller);
+    }
+    pub async fn begin(&mut self) {
         let house = open(&self.config, &self.clock).await;
         let signing = self.caller.signing.take();
         self.caller = caller(&house);
@@ -209,6 +257,7 @@ impl World {
     pub async fn done(mut self) {
         self.apple.faults().clear();
         self.revenuecat.faults().clear();
+        self.store.faults().clear();
         self.settle().await;
         for _ in 0..48 {
             if self.open_deliveries().await == 0 {
@@ -275,6 +324,7 @@ fn app() -> config::App {
             base_url: String::new(),
         }),
         app_store_server: None,
+        device_check: None,
         revenuecat: Some(config::RevenueCat {
             webhook_authorization: Secret::new(HOOK_AUTHORIZATION),
             webhook_signing_secret: None,
