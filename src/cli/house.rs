@@ -9,6 +9,8 @@ use crate::http::front::App;
 use crate::http::limits::Limits;
 use crate::http::listen::{Listener, serve};
 use crate::http::meter::Meter;
+use crate::http::peer::Trusted;
+use crate::http::rate::Rate;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
 use crate::motor::{Apple, Bells, Courier, Outside, Timers, catch_up, keep_keys, look};
@@ -202,6 +204,8 @@ async fn open_app(
         apple,
         clock: clock.clone(),
         meter: Arc::new(Meter::default()),
+        rate: Rate::new(entropy),
+        trusted: trusted(config),
     };
     Ok((Arc::new(front), courier))
 }
@@ -282,7 +286,7 @@ fn verifier(jwt: &config::Jwt) -> Result<Verifier> {
     Verifier::new(signed_by, key, &jwt.issuer, &jwt.audience, &jwt.user_claim).context("auth.jwt cannot be used")
 }
 
-fn trusted(config: &Config) -> Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync> {
+fn trusted(config: &Config) -> Trusted {
     let proxies = config.server.trusted_proxies.clone();
     Arc::new(move |address| proxies.iter().any(|network| network.contains(address)))
 }

@@ -11,6 +11,13 @@ pub struct Network {
     bits: u32,
 }
 
+/// One address alone.
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Network {
+        Network { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
 impl Network {
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.address, ip.to_canonical()) {
@@ -32,7 +39,7 @@ pub(super) fn network(text: &str) -> Result<Network, Fault> {
     let fault = ("is neither an address nor a network", "write it as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32");
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let address: IpAddr = address.parse().map_err(|_| fault)?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
+    let most = Network::from(address).bits;
     let bits = match bits {
         None => most,
         Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => bits.parse().map_err(|_| fault)?,

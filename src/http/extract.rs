@@ -26,8 +26,15 @@ impl App {
         bearer(headers).is_some_and(matches)
     }
 
-    /// The user on whose behalf a call is made: named by the team's server, or proved by a token.
+    /// The user on whose behalf a call is made, if they may make one more: named by the team's server, or proved by a
+    /// token.
     pub async fn user(&self, headers: &HeaderMap) -> Result<UserId, Problem> {
+        let user = self.asking(headers).await?;
+        self.call_by_user(self.ledger.person(&user))?;
+        Ok(user)
+    }
+
+    async fn asking(&self, headers: &HeaderMap) -> Result<UserId, Problem> {
         let token = bearer(headers).ok_or_else(|| Problem::unauthenticated("give a bearer token"))?;
         if self.is_server(headers) {
             let named =

@@ -1,6 +1,8 @@
 //! What the routes of one app know.
 
+use super::peer::Trusted;
 use super::problem::Problem;
+use super::rate::Rate;
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::code::Code;
@@ -27,6 +29,9 @@ pub struct App {
     pub apple: Arc<jws::Verifier>,
     pub clock: Arc<dyn Clock>,
     pub meter: Arc<super::meter::Meter>,
+    pub rate: Rate,
+    /// The team's own proxies.
+    pub trusted: Trusted,
 }
 
 impl App {

@@ -1,6 +1,7 @@
 //! What a caller may use up: connections, time and bytes; and what every request gets: an id, a span, safe headers.
 
 use crate::entropy::Entropy;
+use crate::http::peer::{Trusted, subscriber};
 use crate::http::problem::Problem;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
@@ -11,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, StatusCode};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ pub struct Limits {
     pub connections: usize,
     pub per_address: usize,
     /// Addresses beside loopback that may open any number of connections: the configured proxies.
-    pub trusted: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    pub trusted: Trusted,
     pub handshake: Duration,
     pub head: Duration,
     /// How long a connection may live without a request or a byte of an answer.
@@ -63,15 +64,7 @@ impl Default for Limits {
 impl Limits {
     /// Whom a connection counts against; nobody in particular for those who are not limited.
     pub fn counted(&self, from: IpAddr) -> Option<IpAddr> {
-        let from = from.to_canonical();
-        if from.is_loopback() || (self.trusted)(from) {
-            return None;
-        }
-        match from {
-            IpAddr::V4(_) => Some(from),
-            // One subscriber has a whole /64.
-            IpAddr::V6(v6) => Some(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))),
-        }
+        subscriber(from, &self.trusted)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What only this process knows: deliveries of webhooks, repeats and refusals included.
+//! What only this process knows: deliveries of webhooks, repeats and refusals included, and calls over a limit.
 
 use crate::domain::at::At;
 use crate::domain::purchase::Source;
@@ -10,6 +10,7 @@ use std::sync::Mutex;
 pub struct Meter {
     webhooks: Mutex<BTreeMap<(Source, String, &'static str), u64>>,
     last_seen: Mutex<BTreeMap<Source, At>>,
+    limited: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// Event types are counted by name as long as there are no more than this; a source may invent some.
@@ -29,6 +30,15 @@ impl Meter {
     /// When a source was last heard of, repeats included.
     pub fn last_seen(&self, source: Source) -> Option<At> {
         self.last_seen.lock().expect("no panic holds this lock").get(&source).copied()
+    }
+
+    /// A call was one too many for a user, a code or an address.
+    pub fn limited(&self, by: &'static str) {
+        *self.limited.lock().expect("no panic holds this lock").entry(by).or_default() += 1;
+    }
+
+    pub fn limited_by(&self, by: &str) -> u64 {
+        self.limited.lock().expect("no panic holds this lock").get(by).copied().unwrap_or(0)
     }
 
     /// Deliveries by source, type and what became of them.

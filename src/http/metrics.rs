@@ -58,6 +58,7 @@ pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
     }
     outbox(&mut out, apps)?;
     sources(&mut out, apps)?;
+    limited(&mut out, apps);
     writer(&mut out, apps);
     Ok(out.0)
 }
@@ -168,6 +169,16 @@ fn sources(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn limited(out: &mut Text, apps: &[std::sync::Arc<App>]) {
+    let name = "referd_rate_limited_total";
+    out.head(name, "counter", "Calls refused since the start, by what there were too many for.");
+    for app in apps {
+        for by in ["user", "code", "address"] {
+            out.line(name, &[("app", &app.config.name), ("by", by)], app.meter.limited_by(by));
+        }
+    }
 }
 
 fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {

@@ -13,6 +13,8 @@ pub mod listen;
 pub mod meter;
 mod metrics;
 mod pages;
+pub mod peer;
 pub mod problem;
+pub mod rate;
 pub mod routes;
 pub mod tls;

@@ -2,6 +2,7 @@
 
 use super::extract::query;
 use super::front::App;
+use super::peer::Client;
 use crate::domain::code::Code;
 use crate::domain::referrer::Referrer;
 use crate::ledger::rows::{code_key, referrer_key};
@@ -39,16 +40,26 @@ struct Offer {
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-async fn share(State(app): State<Arc<App>>, Path(slug): Path<String>, uri: Uri) -> Response {
+async fn share(State(app): State<Arc<App>>, client: Client, Path(slug): Path<String>, uri: Uri) -> Response {
+    if let Err(limited) = app.follow(client) {
+        let message = "This link was asked for too often from your network. Please come back in a moment.";
+        let words = Page { title: "Too many visits", message, offer: None };
+        return later(page(limited.status, words), limited.retry_after.unwrap_or(60));
+    }
     // Share links come back with parameters that messengers add; they mean nothing here.
     if query(&uri, []).is_err() {
         return page(StatusCode::NOT_FOUND, unknown());
     }
-    match found(&app, &slug) {
+    let found = found(&app, &slug);
+    if !matches!(found, Ok(None)) {
+        app.led_somewhere(client);
+    }
+    match found {
         Ok(None) => page(StatusCode::NOT_FOUND, unknown()),
         Ok(Some(None)) => {
             let message = "There is no code to give at the moment. Please come back a little later: this link stays.";
-            page(StatusCode::SERVICE_UNAVAILABLE, Page { title: "Come back soon", message, offer: None })
+            let words = Page { title: "Come back soon", message, offer: None };
+            later(page(StatusCode::SERVICE_UNAVAILABLE, words), 60)
         }
         Ok(Some(Some(offer))) => {
             page(StatusCode::OK, Page { title: "You have been invited", message: "", offer: Some(offer) })
@@ -95,9 +106,10 @@ fn page(status: StatusCode, page: Page) -> Response {
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
-    let mut response = (status, headers, html).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
-    }
+    (status, headers, html).into_response()
+}
+
+fn later(mut response: Response, seconds: u64) -> Response {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }

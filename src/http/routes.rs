@@ -2,9 +2,11 @@
 
 use super::admin::{self, Admin};
 use super::front::App;
+use super::rate::by_address;
 use super::{app, health, inbound, pages};
 use crate::config::Secret;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::sync::Arc;
 
@@ -14,7 +16,8 @@ pub fn public(apps: &[Arc<App>]) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(move || async move { health::ready(&all).await }));
     for one in apps {
-        let routes = app::routes().merge(inbound::routes()).merge(pages::routes()).with_state(one.clone());
+        let limited = app::routes().route_layer(from_fn_with_state(one.clone(), by_address));
+        let routes = limited.merge(inbound::routes()).merge(pages::routes()).with_state(one.clone());
         router = match one.config.base_path.as_str() {
             "" => router.merge(routes),
             path => router.nest(path, routes),

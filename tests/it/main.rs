@@ -17,6 +17,7 @@ mod input;
 mod kill;
 mod page;
 mod pool;
+mod rate;
 mod refund;
 mod reward;
 mod secrecy;

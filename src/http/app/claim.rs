@@ -11,6 +11,7 @@ use crate::domain::purchase::{About, Report, Source};
 use crate::http::extract::{json, json_body, query};
 use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
+use crate::http::peer::Client;
 use crate::http::problem::Problem;
 use crate::ledger::{Entry, circle, code, list, people};
 use crate::wire::text::redeem_url;
@@ -31,24 +32,44 @@ struct ClaimBody {
     app_account_token: Option<String>,
 }
 
-pub async fn claim(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub async fn claim(
+    State(app): State<Arc<App>>,
+    client: Client,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
-    let ClaimBody { code, slug, app_account_token } = json_body(body, BODY_MAX).await?;
+    let body = json_body(body, BODY_MAX).await?;
+    let asker = Asker { app: &app, client, headers: &headers, user };
+    app.guess(app.ledger.person(&asker.user), client, claimed(&asker, body)).await
+}
+
+/// Who asks, and from where.
+struct Asker<'a> {
+    app: &'a App,
+    client: Client,
+    headers: &'a HeaderMap,
+    user: UserId,
+}
+
+async fn claimed(asker: &Asker<'_>, body: ClaimBody) -> Result<Response, Problem> {
+    let (app, ClaimBody { code, slug, app_account_token }) = (asker.app, body);
     let by = match (code, slug) {
-        (Some(code), None) => ClaimBy::Code(code_text(&code)?),
+        (Some(code), None) => ClaimBy::Code(code_text(app, &code)?),
         (None, Some(slug)) => ClaimBy::Slug(slug_text(&slug)?),
         _ => return Err(Problem::bad_request("give either a code or a slug")),
     };
-    let token = account_token(&app, &headers, &user, app_account_token).await?;
-    let command = MakeClaim::of(by, app.ledger.person(&user));
-    let (claim, completion, fresh) = made(&app, user, token, command).await?;
+    let token = account_token(asker, app_account_token).await?;
+    let command = MakeClaim::of(by, app.ledger.person(&asker.user));
+    let (claim, completion, fresh) = made(asker, token, command).await?;
     let status = if fresh { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json(status, &answer(&app, &claim, completion.as_ref())))
+    Ok(json(status, &answer(app, &claim, completion.as_ref())))
 }
 
 /// A claim, and what shows that the code was redeemed: the evidence is filed first, so that the claim meets it.
 pub async fn confirm(
     State(app): State<Arc<App>>,
+    client: Client,
     headers: HeaderMap,
     uri: Uri,
     body: Body,
@@ -56,26 +77,32 @@ pub async fn confirm(
     let user = app.user(&headers).await?;
     let [code] = query(&uri, ["referral_code"])?;
     let code = code.ok_or_else(|| Problem::bad_request("referral_code is missing"))?;
-    let code = code_text(&code)?;
     let body = read_body(body, BODY_MAX).await?;
+    let asker = Asker { app: &app, client, headers: &headers, user };
+    app.guess(app.ledger.person(&asker.user), client, confirmed(&asker, &code, &body)).await
+}
+
+async fn confirmed(asker: &Asker<'_>, code: &str, body: &[u8]) -> Result<Response, Problem> {
+    let (app, user) = (asker.app, &asker.user);
+    let code = code_text(app, code)?;
     let shown: Shown = match body.is_empty() {
         true => Shown::default(),
-        false => serde_json::from_slice(&body)
+        false => serde_json::from_slice(body)
             .map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?,
     };
-    let reports = shown.reports(&app, &user)?;
-    let token = account_token(&app, &headers, &user, shown.app_account_token).await?;
+    let reports = shown.reports(app, user)?;
+    let token = account_token(asker, shown.app_account_token).await?;
     let shows = shows(&reports);
-    stands(&app, &user, &code, shows.as_deref())?;
+    stands(app, user, &code, shows.as_deref())?;
     for report in reports {
         let report = Command::Report(report.map(|user| app.ledger.person(&user)));
         app.submit(report, By::App, vec![user.clone()], None).await?;
     }
     let by = ClaimBy::Code(code);
-    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, app.ledger.person(&user)) };
-    let (claim, completion, _) = made(&app, user, token, command).await?;
+    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, app.ledger.person(user)) };
+    let (claim, completion, _) = made(asker, token, command).await?;
     let status = completion.as_ref().map_or("awaiting_purchase", |completion| completion.state.word());
-    let mut body = answer(&app, &claim, completion.as_ref());
+    let mut body = answer(app, &claim, completion.as_ref());
     body["status"] = status.into();
     Ok(json(if completion.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED }, &body))
 }
@@ -95,12 +122,8 @@ fn stands(app: &App, user: &UserId, text: &CodeText, shows: Option<&str>) -> Res
 
 /// What else Apple is to call this user, as the team's own server says: a user could name another. From now on
 /// both are one person, so the name must be nobody else's.
-async fn account_token(
-    app: &App,
-    headers: &HeaderMap,
-    user: &UserId,
-    given: Option<String>,
-) -> Result<Option<String>, Problem> {
+async fn account_token(asker: &Asker<'_>, given: Option<String>) -> Result<Option<String>, Problem> {
+    let Asker { app, headers, user, .. } = asker;
     let Some(given) = given else { return Ok(None) };
     if !app.is_server(headers) {
         return Err(Problem::not_eligible("app_account_token is taken from the team's server only"));
@@ -133,13 +156,14 @@ async fn account_token(
 }
 
 async fn made(
-    app: &App,
-    user: UserId,
+    asker: &Asker<'_>,
     token: Option<String>,
     claim: MakeClaim,
 ) -> Result<(Claim, Option<Completion>, bool), Problem> {
+    let (app, user) = (asker.app, asker.user.clone());
     let has_token = token.is_some() || user.uuid().is_some();
-    let command = Command::Claim(MakeClaim { has_token, ..claim });
+    let network = app.rate.network(asker.client, app.clock.now().date());
+    let command = Command::Claim(MakeClaim { has_token, network, ..claim });
     let entry = Entry::new(command, By::App).naming([user]).token(token);
     match app.ledger.submit(entry).await? {
         Reply::Claim { claim, completion, fresh } => Ok((claim, completion, fresh)),
@@ -162,8 +186,11 @@ fn answer(app: &App, claim: &Claim, completion: Option<&Completion>) -> Value {
 }
 
 /// What nobody can have been given is unknown, whatever it looks like.
-fn code_text(text: &str) -> Result<CodeText, Problem> {
-    CodeText::parse(text.trim()).ok_or_else(|| Problem::unknown_code("a code is 6 to 40 letters and digits"))
+fn code_text(app: &App, text: &str) -> Result<CodeText, Problem> {
+    let code = CodeText::parse(text.trim());
+    let code = code.ok_or_else(|| Problem::unknown_code("a code is 6 to 40 letters and digits"))?;
+    app.call_by_code(&code)?;
+    Ok(code)
 }
 
 pub fn slug_text(text: &str) -> Result<String, Problem> {
