@@ -156,11 +156,16 @@ mod tests {
 
     const KEY: &str = "apps.alma.campaigns[0]";
 
-    /// `BASE` with one line in its campaign; DeviceCheck can be asked.
+    /// `BASE` with one line in its campaign.
     fn with(line: &str) -> String {
         let campaign = "[[apps.alma.campaigns]]";
-        let device = "[apps.alma.device_check]\nteam_id = \"T\"\nkey_id = \"K\"\nprivate_key = \"hush-hush\"\n";
-        format!("{}{device}", BASE.replace(campaign, &format!("{campaign}\n{line}")))
+        BASE.replace(
+            campaign,
+            &format!(
+                "{campaign}
+{line}"
+            ),
+        )
     }
 
     fn policy(toml: &str, env: &[(&str, &str)]) -> Policy {
@@ -185,7 +190,6 @@ mod tests {
             ("reward.max_total = 12", RewardRules { max_total: 12, ..of_days() }),
             ("reward.test_rewards = true", RewardRules { test_rewards: true, ..of_days() }),
             ("reward.anchor = \"promo\"", of_days()),
-            ("reward.anchor = \"paid\"", RewardRules { anchor: Anchor::Paid, ..of_days() }),
             ("reward.milestones = []", of_days()),
             ("reward.milestones = [{ referrals = 5, days = 365 }]", at(&[(5, 365)])),
             (
@@ -227,7 +231,6 @@ mod tests {
             ("fraud.family_sharing = true", defaults()),
             ("fraud.rings = false", FraudRules { rings: false, ..defaults() }),
             ("fraud.rings = true", defaults()),
-            ("fraud.device_check = \"hold\"", FraudRules { device_check: true, ..defaults() }),
             ("fraud.device_check = \"off\"", defaults()),
             ("fraud.flags_expire_days = 0", FraudRules { flags_expire_days: 0, ..defaults() }),
             ("fraud.flags_expire_days = 3650", FraudRules { flags_expire_days: 3650, ..defaults() }),
@@ -298,7 +301,6 @@ mod tests {
     fn the_environment_sets_rewards_and_fraud_rules() {
         for (name, value, reads) in [
             ("REWARD__HOLD_DAYS", "3", (|p| p.reward.hold_days == 3) as fn(&Policy) -> bool),
-            ("REWARD__ANCHOR", "paid", |p| p.reward.anchor == Anchor::Paid),
             ("REWARD__MILESTONES", "[{ referrals = 5, days = 365 }]", |p| {
                 p.reward.milestones == [Milestone { referrals: 5, days: 365 }]
             }),

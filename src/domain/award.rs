@@ -7,10 +7,11 @@ use super::claim::{Claim, ClaimState};
 use super::code::CodeState;
 use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
+use super::id::Id;
 use super::policy::{Expiry, Policy};
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Reached;
-use super::reward::Account;
+use super::reward::{Account, Part};
 use super::screening::Look;
 
 impl Case {
@@ -116,7 +117,7 @@ impl Case {
                 referrer.credited -= 1;
                 referrer.days -= days;
                 referrer.counted -= u32::from(completion.counts);
-                completion.taken = self.take(completion, days, now, changes);
+                completion.taken = self.take(completion, completion.id, days, now, changes);
                 self.milestones(completion, now, changes);
             }
         }
@@ -139,7 +140,7 @@ impl Case {
                 referrer.days += days;
                 referrer.counted += u32::from(completion.counts);
                 let given = completion.taken.take();
-                self.give(completion, days, given, now, changes);
+                self.give(completion, completion.id, days, given, now, changes);
                 self.milestones(completion, now, changes);
             }
         }
@@ -147,28 +148,26 @@ impl Case {
     }
 
     /// Days go to the referrer: all of them, or what was left when they were taken.
-    fn give(&mut self, completion: &Completion, days: u32, left: Option<Span>, now: At, changes: &mut Changes) {
+    fn give(&mut self, completion: &Completion, id: Id, days: u32, left: Option<Span>, now: At, changes: &mut Changes) {
         if days == 0 {
             return;
         }
         let (person, to) = (self.account_of(completion), completion.referrer);
-        let given = left.unwrap_or(Span::days(days.into()));
-        let account = Account::earn(self.accounts.remove(&person), person, to, days, given, now);
+        let part = Part { at: now, id, span: left.unwrap_or(Span::days(days.into())) };
+        let account = Account::earn(self.accounts.remove(&person), person, to, days, part);
         changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
     }
 
     /// Days are taken from the referrer. What had not passed of them.
-    fn take(&mut self, completion: &Completion, days: u32, now: At, changes: &mut Changes) -> Option<Span> {
-        let earned = Span::days(days.into());
+    fn take(&mut self, completion: &Completion, id: Id, days: u32, now: At, changes: &mut Changes) -> Option<Span> {
         if days == 0 {
-            return Some(earned);
+            return Some(Span::ZERO);
         }
         let person = self.account_of(completion);
         let account = self.accounts.remove(&person).expect("what was earned stands in an account");
-        let left = earned.min(account.left(now));
-        let account = account.lose(days);
+        let (account, left) = account.lose(id, days, now);
         changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
@@ -182,22 +181,26 @@ impl Case {
         for milestone in &rules.policy.reward.milestones {
             let referrer = self.referrer_of(completion);
             let is_reached = referrer.counted >= milestone.referrals;
+            let id = Id::of(
+                "milestone",
+                &[completion.campaign.as_bytes(), completion.referrer.as_bytes(), &milestone.referrals.to_be_bytes()],
+            );
             let known = referrer.milestones.iter().position(|known| known.referrals == milestone.referrals);
             match known.map(|at| (at, referrer.milestones[at].clone())) {
                 None if is_reached => {
                     let reached = Reached { referrals: milestone.referrals, days: milestone.days, taken: None };
                     referrer.milestones.push(reached);
                     referrer.days += milestone.days;
-                    self.give(completion, milestone.days, None, now, changes);
+                    self.give(completion, id, milestone.days, None, now, changes);
                 }
                 Some((at, Reached { days, taken: Some(left), .. })) if is_reached => {
                     referrer.milestones[at].taken = None;
                     referrer.days += days;
-                    self.give(completion, days, Some(left), now, changes);
+                    self.give(completion, id, days, Some(left), now, changes);
                 }
                 Some((at, Reached { days, taken: None, .. })) if !is_reached => {
                     referrer.days -= days;
-                    let left = self.take(completion, days, now, changes);
+                    let left = self.take(completion, id, days, now, changes);
                     self.referrer_of(completion).milestones[at].taken = left;
                 }
                 _ => {}

@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::purchase::{Purchase, Source};
 use super::redemption::Redemption;
 use super::referrer::Referrer;
+use super::reward::{Account, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -133,6 +134,12 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
         case.circles.insert(person(n), if ids.contains(&n) { circle(ids) } else { circle(&[n]) });
     }
     case
+}
+
+/// An account of thirty days that end then.
+pub fn account(n: u8, end: At) -> Account {
+    let part = Part { at: end.minus(Span::days(30)), id: Id([n; 16]), span: Span::days(30) };
+    Account::earn(None, person(n), person(n), 30, part)
 }
 
 /// An imported list that is on its way in.

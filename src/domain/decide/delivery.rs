@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn an_attempt_asks_for_what_is_wished_by_now() {
-        let account = |end| Some(Account { person: person(1), to: person(1), end, days: 30 });
+        let account = |end| Some(sample::account(1, end));
         for (account, end, shorter) in
             [(account(day(30)), day(30), false), (account(day(60)), day(60), false), (None, day(30), true)]
         {

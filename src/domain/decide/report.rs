@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn accounts_of_one_person() {
-        let account = |n: u8, end| Account { person: person(n), to: person(n), end, days: 30 };
+        let account = sample::account;
         // (accounts) -> the account after, and whether something is to be granted
         for (accounts, after, granted) in [
             (vec![], None, false),

@@ -22,8 +22,29 @@ pub struct Watch {
 #[derive(Clone, Debug)]
 struct Model {
     ids: Vec<Person>,
-    end: At,
+    floor: i64,
+    /// When, for what, how long.
+    parts: Vec<(i64, Id, i64)>,
     days: u32,
+}
+
+impl Model {
+    fn end(&self) -> i64 {
+        self.parts.iter().fold(self.floor, |end, (at, _, span)| end.max(*at) + span)
+    }
+    /// What is yet to come, of each part.
+    fn rest(&self, now: i64) -> Vec<(i64, Id, i64)> {
+        let mut end = self.floor;
+        let mut rest = Vec::new();
+        for (at, id, span) in &self.parts {
+            let begin = end.max(*at);
+            end = begin + span;
+            if end > begin.max(now) {
+                rest.push((now, *id, end - begin.max(now)));
+            }
+        }
+        rest
+    }
 }
 
 impl Watch {
@@ -46,25 +67,21 @@ impl Watch {
             assert!(self.credited.values().find(same).is_none(), "a referee completed twice: {row:?}");
             self.credited.insert(row.id, row.clone());
             let given = self.taken.remove(&row.id).unwrap_or(Span::days(row.days.into()));
-            self.earn(circle_of(row.referrer).members().to_vec(), row.days, given, now);
+            self.earn(circle_of(row.referrer).members().to_vec(), row.id, row.days, given, now);
         }
         for row in &rows {
             let is_credited = matches!(row.state, CompletionState::Credited { .. });
             let Some(known) = self.credited.get(&row.id).cloned() else { continue };
-            if matches!(row.state, CompletionState::Reversed { .. }) {
-                let own = |model: &&Model| model.ids.contains(&row.referrer);
-                let left = self.accounts.iter().find(own).map_or(0, |model| (model.end.0 - now.0).max(0));
-                self.taken.insert(row.id, Span::millis(left.min(Span::days(known.days.into()).0)));
+            if !is_credited || row.days < known.days {
+                let left = self.take_back(row.referrer, row.id, known.days, now);
+                if matches!(row.state, CompletionState::Reversed { .. }) {
+                    self.taken.insert(row.id, left);
+                }
             }
-            self.take_back(row.referrer, if is_credited { known.days - row.days } else { known.days });
             match is_credited {
                 true => self.credited.insert(row.id, row.clone()),
                 false => self.credited.remove(&row.id),
             };
-        }
-        for row in rows.iter().filter(|row| matches!(row.state, CompletionState::Reversed { .. })) {
-            let span = Span::days(row.days.into());
-            self.taken.entry(row.id).and_modify(|left| *left = (*left).min(span)).or_insert(span);
         }
         self.milestones(house, &circle_of, now);
         self.accounts_are_the_sum(house);
@@ -80,21 +97,21 @@ impl Watch {
                 let is_granted = row.counted >= reached.referrals;
                 assert_eq!(reached.taken.is_none(), is_granted, "a milestone against its count");
                 let key = (row.person, reached.referrals);
+                let parts: [&[u8]; 3] =
+                    [row.campaign.as_bytes(), row.person.as_bytes(), &reached.referrals.to_be_bytes()];
+                let id = Id::of("milestone", &parts);
                 match (self.milestones.get(&key).copied(), is_granted) {
                     (None, true) => {
                         let span = Span::days(reached.days.into());
-                        self.earn(circle_of(row.person).members().to_vec(), reached.days, span, now);
+                        self.earn(circle_of(row.person).members().to_vec(), id, reached.days, span, now);
                         self.milestones.insert(key, (reached.days, None));
                     }
                     (Some((days, Some(left))), true) => {
-                        self.earn(circle_of(row.person).members().to_vec(), days, left, now);
+                        self.earn(circle_of(row.person).members().to_vec(), id, days, left, now);
                         self.milestones.insert(key, (days, None));
                     }
                     (Some((days, None)), false) => {
-                        let own = |model: &&Model| model.ids.contains(&row.person);
-                        let left = self.accounts.iter().find(own).map_or(0, |model| (model.end.0 - now.0).max(0));
-                        let left = Span::millis(left.min(Span::days(days.into()).0));
-                        self.take_back(row.person, days);
+                        let left = self.take_back(row.person, id, days, now);
                         self.milestones.insert(key, (days, Some(left)));
                     }
                     _ => {}
@@ -116,9 +133,13 @@ impl Watch {
             model.ids = circle_of(model.ids[0]).members().to_vec();
             match joined.iter_mut().find(|other| other.ids == model.ids) {
                 Some(other) => {
-                    let (long, short) = (other.end.max(model.end), other.end.min(model.end));
-                    other.end = long.plus(Span::millis((short.0 - now.0).max(0)));
-                    other.days += model.days;
+                    let days = other.days + model.days;
+                    if model.end() > other.end() {
+                        std::mem::swap(other, &mut model);
+                    }
+                    other.parts.extend(model.rest(now.0));
+                    other.parts.sort();
+                    other.days = days;
                 }
                 None => joined.push(model),
             }
@@ -126,25 +147,35 @@ impl Watch {
         self.accounts = joined;
     }
 
-    fn earn(&mut self, ids: Vec<Person>, days: u32, span: Span, now: At) {
+    fn earn(&mut self, ids: Vec<Person>, id: Id, days: u32, span: Span, now: At) {
         if days == 0 {
             return;
         }
-        match self.accounts.iter_mut().find(|model| model.ids == ids) {
-            Some(model) => {
-                model.end = model.end.max(now).plus(span);
-                model.days += days;
-            }
-            None => self.accounts.push(Model { ids, end: now.plus(span), days }),
+        let at = self.accounts.iter().position(|model| model.ids == ids).unwrap_or_else(|| {
+            self.accounts.push(Model { ids, floor: now.0, parts: Vec::new(), days: 0 });
+            self.accounts.len() - 1
+        });
+        let model = &mut self.accounts[at];
+        if model.end() <= now.0 {
+            (model.floor, model.parts) = (model.end(), Vec::new());
         }
+        model.parts.push((now.0, id, span.0));
+        model.parts.sort();
+        model.days += days;
     }
 
-    fn take_back(&mut self, person: Person, days: u32) {
+    /// What had not passed of them.
+    fn take_back(&mut self, person: Person, id: Id, days: u32, now: At) -> Span {
+        let mut left = Span::ZERO;
         if let Some(model) = self.accounts.iter_mut().find(|model| model.ids.contains(&person)) {
-            model.end = model.end.minus(Span::days(days.into()));
+            let to_come = |model: &Model| (model.end() - now.0).max(0);
+            let before = to_come(model);
+            model.parts.retain(|(_, part, _)| *part != id);
             model.days -= days;
+            left = Span::millis(before - to_come(model));
         }
         self.accounts.retain(|model| model.days > 0);
+        left
     }
 
     fn accounts_are_the_sum(&self, house: &House) {
@@ -153,7 +184,7 @@ impl Watch {
         for account in accounts {
             let model = self.accounts.iter().find(|model| model.ids.contains(&account.person));
             let model = model.expect("an account that nobody earned");
-            assert_eq!((account.days, account.end), (model.days, model.end));
+            assert_eq!((account.days, account.end), (model.days, At(model.end())));
             assert!(model.ids.contains(&account.to), "days go to somebody else");
             let of_circle = |row: &&Completion| model.ids.contains(&row.referrer);
             let mut earned: u32 = self.credited.values().filter(of_circle).map(|row| row.days).sum();
