@@ -9,6 +9,7 @@ mod binding;
 mod claim;
 mod crash;
 mod demo;
+mod differential;
 mod doctor;
 mod evidence;
 mod healing;
@@ -27,3 +28,6 @@ mod source;
 mod subscription;
 mod tidy;
 mod webhook;
+
+// The forge of certificates, which is a part of the library's own tests, calls it `crate`.
+use referd::domain;

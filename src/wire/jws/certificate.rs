@@ -21,6 +21,9 @@ const MAX_DER: usize = 8 * 1024;
 const MAY_BE_CRITICAL: [ObjectIdentifier; 3] =
     [BasicConstraints::OID, KeyUsage::OID, ObjectIdentifier::new_unwrap("2.5.29.32")];
 
+/// Refused even where they are not critical: names are not held against them here.
+const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+
 const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -112,7 +115,7 @@ impl Certificate {
     }
 }
 
-/// The extensions of a certificate, none of which is there twice or critical and unknown.
+/// The extensions of a certificate, none of which is there twice, or would have to be acted on and is not.
 struct Extensions<'a>(&'a [Extension]);
 
 impl Extensions<'_> {
@@ -121,7 +124,8 @@ impl Extensions<'_> {
             if list[..at].iter().any(|earlier| earlier.extn_id == extension.extn_id) {
                 return Err(Fault::Certificate);
             }
-            if extension.critical && !MAY_BE_CRITICAL.contains(&extension.extn_id) {
+            let is_unknown = extension.critical && !MAY_BE_CRITICAL.contains(&extension.extn_id);
+            if is_unknown || extension.extn_id == NAME_CONSTRAINTS {
                 return Err(Fault::Extension);
             }
         }

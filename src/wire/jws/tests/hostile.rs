@@ -179,7 +179,10 @@ fn der(house: &House) -> Vec<Row> {
             house.under(&house.chain(&template, &above.clone().having("1.2.3.4", true, &[5, 0])))
         }),
         row("name constraints above", Fault::Extension, {
-            house.under(&house.chain(&template, &above.having("2.5.29.30", true, &NO_CA)))
+            house.under(&house.chain(&template, &above.clone().having("2.5.29.30", true, &NO_CA)))
+        }),
+        row("name constraints above that are not critical", Fault::Extension, {
+            house.under(&house.chain(&template, &above.having("2.5.29.30", false, &NO_CA)))
         }),
     ]
 }

@@ -1,0 +1,48 @@
+//! Apple's library, asked about the whole corpus at once.
+
+use super::corpus::Case;
+use std::io::{BufRead, BufReader, Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The Python that has the library.
+pub fn python() -> Option<PathBuf> {
+    let python = root().join("target/oracle/bin/python");
+    let asked = Command::new(&python).args(["-c", "import appstoreserverlibrary.signed_data_verifier"]).output();
+    if asked.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    let missing = format!("{} has no app-store-server-library", python.display());
+    assert!(std::env::var_os("REFERD_ORACLE").is_none_or(|word| word != "required"), "{missing}");
+    // A passing test's own prints are swallowed.
+    drop(writeln!(stderr(), "SKIPPED: nothing was compared with Apple's own library, because {missing}"));
+    None
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn verdicts(python: &Path, cases: &[Case]) -> Vec<String> {
+    let script = root().join("tests/oracle/verify.py");
+    let mut child = Command::new(python)
+        .args(["-W", "ignore"])
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it was there");
+    let (mut questions, answers) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+    let verdicts: Vec<String> = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for case in cases {
+                writeln!(questions, "{}", case.question()).expect("it reads to the end");
+            }
+        });
+        let lines = BufReader::new(answers).lines();
+        lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("a word")).collect()
+    });
+    assert!(child.wait().expect("it ran").success());
+    assert_eq!(verdicts.len(), cases.len());
+    verdicts
+}
