@@ -2,16 +2,22 @@
 
 use super::front::App;
 use super::limits::read_body;
+use super::listen::Peer;
+use super::peer::Client;
 use super::problem::Problem;
 use crate::config::Secret;
 use crate::domain::id::UserId;
 use crate::wire::user_token::TokenFault;
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 static USER: HeaderName = HeaderName::from_static("x-referd-user");
@@ -54,6 +60,19 @@ impl App {
             TokenFault::NoKeys => Problem::unavailable(fault.to_string()),
             TokenFault::User(_) => Problem::bad_request(fault.to_string()),
             _ => Problem::unauthenticated(fault.to_string()),
+        })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Client, Infallible> {
+        Ok(match parts.extensions.get() {
+            Some(Peer::Tcp(peer)) if !app.is_server(&parts.headers) => {
+                Client::of(peer.ip(), &parts.headers, &app.trusted)
+            }
+            _ => Client::NOBODY,
         })
     }
 }

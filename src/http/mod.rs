@@ -15,6 +15,7 @@ mod metrics;
 mod pages;
 pub mod peer;
 pub mod problem;
+mod quota;
 pub mod rate;
 pub mod routes;
 pub mod tls;

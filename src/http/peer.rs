@@ -1,11 +1,6 @@
 //! Where a call comes from, as far as limits and the rules against fraud ask.
 
-use super::front::App;
-use super::listen::Peer;
-use axum::extract::FromRequestParts;
 use hyper::header::{HeaderMap, HeaderName};
-use hyper::http::request::Parts;
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -32,8 +27,10 @@ pub fn subscriber(from: IpAddr, trusted: &Trusted) -> Option<IpAddr> {
 pub struct Client(Option<IpAddr>);
 
 impl Client {
+    pub const NOBODY: Client = Client(None);
+
     /// Only a trusted proxy's word is taken for where a call comes from: anybody can send the header.
-    fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Trusted) -> Client {
+    pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &Trusted) -> Client {
         let is_proxy = trusted(peer.to_canonical());
         Client(if is_proxy { forwarded(headers, trusted) } else { subscriber(peer, trusted) })
     }
@@ -55,19 +52,6 @@ impl Client {
                 [0, 0, 0, 0, a, b, c, 0]
             }
             IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64).to_be_bytes(),
-        })
-    }
-}
-
-impl FromRequestParts<Arc<App>> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Client, Infallible> {
-        Ok(match parts.extensions.get() {
-            Some(Peer::Tcp(peer)) if !app.is_server(&parts.headers) => {
-                Client::of(peer.ip(), &parts.headers, &app.trusted)
-            }
-            _ => Client(None),
         })
     }
 }

@@ -1,133 +1,20 @@
 //! How often somebody may ask. Buckets of tokens in fixed memory, which holds neither ids nor codes nor addresses.
 
-use super::front::App;
 use super::peer::Client;
-use super::problem::Problem;
 use crate::domain::at::{At, Date, Span};
-use crate::domain::code::CodeText;
-use crate::domain::id::{Id, Person};
+use crate::domain::id::Id;
 use crate::entropy::Entropy;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// A bucket's size, and how long one token takes to come back.
-struct Allowance {
+pub struct Allowance {
     /// Keeps buckets of one key apart.
-    number: u8,
-    by: &'static str,
-    tokens: i64,
-    each: Span,
-    detail: &'static str,
-}
-
-/// 120 calls, then two a second. An app that asks for code and progress whenever a screen opens makes a few a minute.
-const USER: Allowance =
-    Allowance { number: 1, by: "user", tokens: 120, each: Span::millis(500), detail: "too many calls for one user" };
-
-/// 20 wrong codes, then ten an hour. Whoever types a code from a picture needs three or four attempts; at this pace
-/// one account tries 88,000 in a year, of 2,000,000,000 if codes had only six characters. Apple's have eighteen.
-const USER_MISSES: Allowance =
-    Allowance { number: 2, by: "user", tokens: 20, each: Span::minutes(6), detail: "too many wrong codes of one user" };
-
-/// 600 calls, then ten a second: behind one address of a carrier or an office stand many users.
-const ADDRESS: Allowance = Allowance {
-    number: 3,
-    by: "address",
-    tokens: 600,
-    each: Span::millis(100),
-    detail: "too many calls from one address",
-};
-
-/// 60 wrong codes, then one a minute: three times a user's, for the same reason. Accounts in any number share it.
-const ADDRESS_MISSES: Allowance = Allowance {
-    number: 4,
-    by: "address",
-    tokens: 60,
-    each: Span::minutes(1),
-    detail: "too many wrong codes from one address",
-};
-
-/// 240 claims, then four a second. A code is used once, so more is a stampede; and it is twice what one user can do, so
-/// that nobody alone can keep others away from a code.
-const CODE: Allowance =
-    Allowance { number: 5, by: "code", tokens: 240, each: Span::millis(250), detail: "too many calls about one code" };
-
-/// What a share link that leads to nobody costs of [`ADDRESS`]: one guess a second. Slugs have 50 bits, so that finds one
-/// of a million referrers in 36 years; and a newsletter with a broken link does not shut out a whole network for long.
-const WRONG_LINK: i64 = 10;
-
-impl App {
-    /// A call on behalf of a user, whoever speaks for them.
-    pub fn call_by_user(&self, person: Person) -> Result<(), Problem> {
-        self.charge(&USER, person.as_bytes(), 1)
-    }
-
-    fn call_by_address(&self, client: Client) -> Result<(), Problem> {
-        client.key().map_or(Ok(()), |address| self.charge(&ADDRESS, &address, 1))
-    }
-
-    pub fn call_by_code(&self, code: &CodeText) -> Result<(), Problem> {
-        self.charge(&CODE, code.upper().as_str().as_bytes(), 1)
-    }
-
-    /// Opens a share link. One that leads to nobody is paid for in advance; [`App::led_somewhere`] gives it back.
-    pub fn follow(&self, client: Client) -> Result<(), Problem> {
-        client.key().map_or(Ok(()), |address| self.charge(&ADDRESS, &address, WRONG_LINK))
-    }
-
-    pub fn led_somewhere(&self, client: Client) {
-        if let Some(address) = client.key() {
-            self.rate.give_back(&ADDRESS, &address, WRONG_LINK - 1);
-        }
-    }
-
-    /// Answers what tells whether a code or a link is somebody's. A miss is paid for in advance, so that calls at once
-    /// have no more of them than calls one after another, and a caller who hangs up gets nothing back.
-    pub async fn guess<T>(
-        &self,
-        person: Person,
-        client: Client,
-        answer: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
-        self.charge(&USER_MISSES, person.as_bytes(), 1)?;
-        let back_to_user = || self.rate.give_back(&USER_MISSES, person.as_bytes(), 1);
-        if let Some(address) = client.key() {
-            self.charge(&ADDRESS_MISSES, &address, 1).inspect_err(|_| back_to_user())?;
-        }
-        let answer = answer.await;
-        if !answer.as_ref().is_err_and(is_miss) {
-            back_to_user();
-            client.key().inspect(|address| self.rate.give_back(&ADDRESS_MISSES, address, 1));
-        }
-        answer
-    }
-
-    fn charge(&self, allowance: &Allowance, key: &[u8], tokens: i64) -> Result<(), Problem> {
-        self.rate.take(allowance, key, tokens, self.clock.now()).map_err(|wait| {
-            self.meter.limited(allowance.by);
-            // Rounded up: who comes back then finds a token.
-            let seconds = wait.0.max(1).unsigned_abs().div_ceil(1000);
-            Problem::rate_limited(allowance.detail).retry_after(seconds)
-        })
-    }
-}
-
-fn is_miss(problem: &Problem) -> bool {
-    matches!(problem.name, "unknown-code" | "not-found")
-}
-
-/// Middleware around the app's routes, before anything is proved: a guesser of tokens is also held back.
-pub async fn by_address(
-    State(app): State<Arc<App>>,
-    client: Client,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    app.call_by_address(client)?;
-    Ok(next.run(request).await)
+    pub number: u8,
+    pub by: &'static str,
+    pub tokens: i64,
+    pub each: Span,
+    pub detail: &'static str,
 }
 
 /// A mebibyte for each app. A bucket that is full again needs no slot, so those in use are the calls of some seconds and
@@ -166,7 +53,7 @@ impl Rate {
     }
 
     /// Takes tokens, or says how long it is until they are there.
-    fn take(&self, allowance: &Allowance, key: &[u8], tokens: i64, now: At) -> Result<(), Span> {
+    pub fn take(&self, allowance: &Allowance, key: &[u8], tokens: i64, now: At) -> Result<(), Span> {
         let empty = now.plus(Span(allowance.each.0 * allowance.tokens));
         self.with(allowance, key, |set, name| {
             let known = set.iter_mut().find(|slot| slot.name == name);
@@ -184,7 +71,7 @@ impl Rate {
         })
     }
 
-    fn give_back(&self, allowance: &Allowance, key: &[u8], tokens: i64) {
+    pub fn give_back(&self, allowance: &Allowance, key: &[u8], tokens: i64) {
         self.with(allowance, key, |set, name| {
             if let Some(slot) = set.iter_mut().find(|slot| slot.name == name) {
                 slot.full_at = slot.full_at.minus(Span(allowance.each.0 * tokens));
@@ -210,6 +97,7 @@ fn fullest(set: &mut [Slot; WAYS]) -> &mut Slot {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
+    use crate::http::quota::{ADDRESS, ADDRESS_MISSES, CODE, USER, USER_MISSES};
     use proptest::prelude::*;
 
     const NOON: At = At(1_790_000_000_000);

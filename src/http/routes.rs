@@ -2,7 +2,7 @@
 
 use super::admin::{self, Admin};
 use super::front::App;
-use super::rate::by_address;
+use super::quota::by_address;
 use super::{app, health, inbound, pages};
 use crate::config::Secret;
 use axum::Router;

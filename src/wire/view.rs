@@ -129,7 +129,7 @@ impl View<'_> {
             "original_transaction_id": row.original_transaction_id, "transaction_id": row.transaction_id,
             "user": row.user.map(self.name), "offer": row.offer, "campaign": row.campaign,
             "product_id": row.product_id, "source": sources.first(), "sources": sources,
-            "environment": tested(row.is_test),
+            "environment": tested(row.is_test), "is_test": row.is_test,
             "status": row.state.word(), "redeemed_at": rfc3339(row.redeemed_at),
         })
     }
@@ -149,7 +149,7 @@ impl View<'_> {
         let (period, renewal) = (row.period.as_ref(), row.renewal.as_ref());
         json!({
             "original_transaction_id": row.original_transaction_id, "user": row.person().map(self.name),
-            "environment": tested(row.is_test), "status": row.status(now).map(|status| status.word()),
+            "environment": tested(row.is_test), "is_test": row.is_test, "status": row.status(now).map(|status| status.word()),
             "product_id": period.map(|period| &period.product_id),
             "transaction_id": period.map(|period| &period.transaction_id),
             "purchased_at": time(period.map(|period| period.purchased_at)),

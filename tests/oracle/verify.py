@@ -18,7 +18,7 @@ from appstoreserverlibrary.models.Environment import Environment
 @functools.cache
 def verifier(root, is_strict, bundle_id, apple_id, environment):
     made = library.SignedDataVerifier([base64.b64decode(root)], False, Environment(environment), bundle_id, apple_id)
-    # The library's own tests do the same, for its test chain has no key identifiers.
+    # A chain like that of the library's test data has no key identifiers.
     made._chain_verifier.enable_strict_checks = is_strict
     return made
 
