@@ -20,6 +20,7 @@ mod page;
 mod pool;
 mod rate;
 mod refund;
+mod review;
 mod reward;
 mod secrecy;
 mod serving;
