@@ -36,7 +36,7 @@ impl App {
     /// token.
     pub async fn user(&self, headers: &HeaderMap) -> Result<UserId, Problem> {
         let user = self.asking(headers).await?;
-        self.call_by_user(self.ledger.person(&user))?;
+        self.call_by_user(self.ledger.person(&user), self.is_server(headers))?;
         Ok(user)
     }
 

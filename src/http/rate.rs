@@ -97,14 +97,14 @@ fn fullest(set: &mut [Slot; WAYS]) -> &mut Slot {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::http::quota::{ADDRESS, ADDRESS_MISSES, CODE, USER, USER_MISSES};
+    use crate::http::quota::{ADDRESS, ADDRESS_MISSES, CODE, SERVED, USER, USER_MISSES};
     use proptest::prelude::*;
 
     const NOON: At = At(1_790_000_000_000);
     /// Three tokens, one a second.
     const SMALL: Allowance =
         Allowance { number: 9, by: "user", tokens: 3, each: Span::seconds(1), detail: "of the tests" };
-    const ALL: [&Allowance; 5] = [&USER, &USER_MISSES, &ADDRESS, &ADDRESS_MISSES, &CODE];
+    const ALL: [&Allowance; 6] = [&USER, &SERVED, &USER_MISSES, &ADDRESS, &ADDRESS_MISSES, &CODE];
 
     fn rate() -> Rate {
         Rate::new(&SeededEntropy::new(1))
