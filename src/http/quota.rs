@@ -21,10 +21,16 @@ pub const USER: Allowance =
 pub const SERVED: Allowance =
     Allowance { number: 6, by: "user", tokens: 1_200, each: Span::millis(10), detail: "too many calls for one user" };
 
-/// 20 wrong codes, then ten an hour. Whoever types a code from a picture needs three or four attempts; at this pace
-/// one account tries 88,000 in a year, of 2,000,000,000 if codes had only six characters. Apple's have eighteen.
-pub const USER_MISSES: Allowance =
-    Allowance { number: 2, by: "user", tokens: 20, each: Span::minutes(6), detail: "too many wrong codes of one user" };
+/// 100 wrong codes, then ten an hour. Whoever types a code from a picture needs three or four attempts, but an app
+/// that repeats a call at once pays for each in advance. At this pace one account tries 88,000 in a year, of
+/// 2,000,000,000 if codes had only six characters. Apple's have eighteen.
+pub const USER_MISSES: Allowance = Allowance {
+    number: 2,
+    by: "user",
+    tokens: 100,
+    each: Span::minutes(6),
+    detail: "too many wrong codes of one user",
+};
 
 /// 600 calls, then ten a second: behind one address of a carrier or an office stand many users.
 pub const ADDRESS: Allowance = Allowance {
@@ -35,19 +41,24 @@ pub const ADDRESS: Allowance = Allowance {
     detail: "too many calls from one address",
 };
 
-/// 60 wrong codes, then one a minute: three times a user's, for the same reason. Accounts in any number share it.
+/// 300 wrong codes, then one a minute: three times a user's, for the same reason. Accounts in any number share it.
 pub const ADDRESS_MISSES: Allowance = Allowance {
     number: 4,
     by: "address",
-    tokens: 60,
+    tokens: 300,
     each: Span::minutes(1),
     detail: "too many wrong codes from one address",
 };
 
-/// 240 claims, then four a second. A code is used once, so more is a stampede; and it is twice what one user can do, so
-/// that nobody alone can keep others away from a code.
-pub const CODE: Allowance =
-    Allowance { number: 5, by: "code", tokens: 240, each: Span::millis(250), detail: "too many calls about one code" };
+/// 1,000 claims, then four a second. A code is used once, so more is a stampede; and it is far more than one user can
+/// do, so that nobody alone can keep others away from a code.
+pub const CODE: Allowance = Allowance {
+    number: 5,
+    by: "code",
+    tokens: 1_000,
+    each: Span::millis(250),
+    detail: "too many calls about one code",
+};
 
 /// What a share link that leads to nobody costs of [`ADDRESS`]: one guess a second. Slugs have 50 bits, so that finds one
 /// of a million referrers in 36 years; and a newsletter with a broken link does not shut out a whole network for long.
