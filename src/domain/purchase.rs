@@ -76,6 +76,8 @@ pub struct Purchase {
     pub purchased_at: Option<At>,
     /// Anything but a production purchase.
     pub is_test: bool,
+    /// Shared by the purchaser with a member of the family.
+    pub is_family_shared: bool,
     /// The purchaser's Apple Account, by Apple's name for its copy of the app.
     pub app_transaction_id: Option<String>,
     /// What is said of a refund, if anything is.

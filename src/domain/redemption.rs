@@ -59,7 +59,7 @@ impl Redemption {
             user: None,
             sources: vec![source],
             is_test: purchase.is_test,
-            is_family_shared: purchase.period.as_ref().is_some_and(|period| period.is_family_shared),
+            is_family_shared: purchase.is_family_shared,
             redeemed_at: purchase.purchased_at.unwrap_or(told_at),
             is_bound: false,
             state: RedemptionState::Unattributed,

@@ -91,6 +91,7 @@ fn purchase(id: &str, event: &Fields) -> Purchase {
         offer: event.word("offer_code"),
         purchased_at: event.instant("purchased_at_ms").or_else(|| event.instant("event_timestamp_ms")),
         is_test: event.is_test(),
+        is_family_shared: event.is_true("is_family_share"),
         ..Purchase::default()
     }
 }
@@ -243,6 +244,8 @@ mod tests {
             (json!({"environment": "SANDBOX"}), tested()),
             (json!({"environment": "XCODE"}), tested()),
             (json!({"environment": null}), purchase_of(bought())),
+            (json!({"is_family_share": true}), purchase_of(Purchase { is_family_shared: true, ..bought() })),
+            (json!({"is_family_share": null}), purchase_of(bought())),
             (json!({"original_transaction_id": null}), named("200", "200")),
             (json!({"transaction_id": null}), named("100", "event:E1")),
             (json!({"transaction_id": {}, "original_transaction_id": []}), named("event:E1", "event:E1")),

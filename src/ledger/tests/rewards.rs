@@ -7,7 +7,6 @@ use crate::domain::completion::Reason;
 use crate::domain::decide::review::{Review, Verdict};
 use crate::domain::policy::{Expiry, Milestone};
 use crate::domain::purchase::{Purchase, RefundWord};
-use crate::domain::subscription::Period;
 
 fn with(change: impl Fn(&mut Policy)) -> Told {
     let mut policy = sample::policy();
@@ -213,8 +212,7 @@ fn a_purchase_shared_in_a_family_earns_nothing() {
     for (rule, days, reasons) in [(true, 0, vec!["family_shared"]), (false, 30, vec![])] {
         let told = with(|policy| policy.fraud.family_sharing = rule);
         told.tell(&Fact::Claim("kim", "jo")).unwrap();
-        let period = Some(Period { is_family_shared: true, ..super::golden::period() });
-        let purchase = Purchase { period, ..sample::purchase("T1", Some("REF30"), NOON) };
+        let purchase = Purchase { is_family_shared: true, ..sample::purchase("T1", Some("REF30"), NOON) };
         let about = About::Purchase { people: told.house.people(&["kim"]), token: None, purchase: Box::new(purchase) };
         told.house.tell_by(Source::App, "shared", NOON, about);
         assert_eq!(stands(&told, "kim"), ("credited", reasons));

@@ -145,6 +145,7 @@ fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
         offer: redeemed.and_then(|offer| offer.id),
         purchased_at,
         app_transaction_id: fields.text("appTransactionId"),
+        is_family_shared,
         refund: revoked_at.map(|at| RefundWord::Refunded { at }),
         period,
         ..Purchase::default()

@@ -110,7 +110,7 @@ fn offers() {
     }
     let shared = read(json!({"inAppOwnershipType": "FAMILY_SHARED"})).unwrap().purchase;
     let expected = period(|period| period.is_family_shared = true);
-    assert_eq!(shared, expected);
+    assert_eq!(shared, Purchase { is_family_shared: true, ..expected });
 }
 
 #[test]
