@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 const OFFER_TYPE: &str = "subscriptionOfferCodes";
 
@@ -77,6 +78,10 @@ impl AppStoreConnect {
     }
     pub fn calls(&self) -> Vec<Call> {
         self.calls.seen()
+    }
+    /// Changes with every call.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.calls.changed()
     }
     /// Every batch that was made, oldest first, whether or not anybody got the answer.
     pub fn batches(&self) -> Vec<Batch> {

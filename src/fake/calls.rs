@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 const BODY_LIMIT: usize = 1 << 20;
 
@@ -38,12 +39,17 @@ impl fmt::Debug for Call {
 #[derive(Clone)]
 pub(super) struct Calls {
     seen: Arc<Mutex<Vec<Call>>>,
+    /// Grows with every call that comes and every one that is over.
+    count: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
 }
 
 impl Calls {
     pub fn new(clock: Arc<dyn Clock>) -> Calls {
-        Calls { seen: Arc::default(), clock }
+        Calls { seen: Arc::default(), count: watch::Sender::new(0), clock }
+    }
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.count.subscribe()
     }
     pub fn seen(&self) -> Vec<Call> {
         lock(&self.seen).clone()
@@ -74,10 +80,12 @@ impl Calls {
             });
             seen.len() - 1
         };
+        self.count.send_modify(|count| *count += 1);
         let response = next.run(Request::from_parts(head, Body::from(body))).await;
         if !stand::is_cut(&response) {
             lock(&self.seen)[place].status = Some(response.status().as_u16());
         }
+        self.count.send_modify(|count| *count += 1);
         response
     }
 }

@@ -24,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 use subscriber::{Subscriber, duration};
+use tokio::sync::watch;
 
 /// App user ids that RevenueCat refuses ("Identifying Customers").
 const BLOCKED: [&str; 17] = [
@@ -109,6 +110,10 @@ impl RevenueCat {
     }
     pub fn calls(&self) -> Vec<Call> {
         self.calls.seen().into_iter().map(Call::from).collect()
+    }
+    /// Changes with every call.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.calls.changed()
     }
     /// The furthest end of all that was ever granted to the user.
     pub fn promo_end(&self, user: &str) -> Option<At> {

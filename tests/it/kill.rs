@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const CYCLES: usize = 50;
@@ -29,7 +30,7 @@ struct Book {
 type Shared = Arc<Mutex<Book>>;
 
 /// Takes codes, claims them and buys with them until nobody answers.
-async fn client(name: String, caller: Caller, book: Shared) {
+async fn client(name: String, caller: Caller, book: Shared, claims: watch::Sender<u64>) {
     for n in 0.. {
         let (referrer, referee) = (format!("referrer-{name}-{n}"), format!("referee-{name}-{n}"));
         let Some(reply) = caller.try_user("GET", "/referral/my-code", &referrer, &Value::Null).await else { return };
@@ -47,6 +48,7 @@ async fn client(name: String, caller: Caller, book: Shared) {
             book.claims.insert(referee.clone(), code.clone());
             book.fresh.push((referee.clone(), code));
         }
+        claims.send_modify(|count| *count += 1);
         let event = Event::initial_purchase(&referee, SystemClock.now()).offer(OFFER);
         let Some(reply) = bought(&caller, &event).await else { return };
         reply.is(200);
@@ -72,12 +74,12 @@ async fn fifty_kills_lose_nothing_and_double_nothing() {
             let reply = appliance.caller.claim(&code, &referee).await.is(200).json();
             assert_eq!(reply["claim"]["code"], code, "an acknowledged claim is there");
         }
-        let mut clients = JoinSet::new();
+        let (mut clients, claims) = (JoinSet::new(), watch::Sender::new(0));
         for n in 0..CLIENTS {
-            clients.spawn(client(format!("{cycle}-{n}"), appliance.caller.clone(), book.clone()));
+            clients.spawn(client(format!("{cycle}-{n}"), appliance.caller.clone(), book.clone(), claims.clone()));
         }
         let enough = 8 + cycle * 7 % 23;
-        site.until("claims", || book.lock().expect("no panic").fresh.len() >= enough).await;
+        site.until("claims", claims.subscribe(), || book.lock().expect("no panic").fresh.len() >= enough).await;
         appliance.kill();
         clients.join_all().await;
     }
@@ -131,10 +133,10 @@ async fn killed_while_a_batch_is_asked_for_it_asks_once() {
     site.apple.faults().next(Some(Op::ListBatches), 1, Fault::Slow(Duration::from_secs(600)));
     let appliance = site.start().await;
     let asked = |method: &str| site.apple.calls().iter().filter(|call| call.method == method).count();
-    site.until("the lost batch is looked for", || asked("GET") == 1).await;
+    site.until("the lost batch is looked for", site.apple.changed(), || asked("GET") == 1).await;
     appliance.kill();
     let appliance = site.start().await;
-    site.until("it is adopted and read", || asked("GET") >= 3).await;
+    site.until("it is adopted and read", site.apple.changed(), || asked("GET") >= 3).await;
     let code = loop {
         let reply = appliance.caller.get("/referral/my-code", "ann").await;
         if reply.status == 200 {
@@ -151,7 +153,8 @@ async fn killed_while_a_batch_is_asked_for_it_asks_once() {
 async fn killed_while_days_are_granted_it_grants_the_same_end() {
     let site = Site::new(5, 25, "info").await;
     let appliance = site.start().await;
-    site.until("codes are there", || site.apple.calls().iter().any(|call| call.path.ends_with("/values"))).await;
+    let is_read = || site.apple.calls().iter().any(|call| call.path.ends_with("/values"));
+    site.until("codes are there", site.apple.changed(), is_read).await;
     site.revenuecat.faults().next(Some(Op::Grant), 1, Fault::AcceptThenDrop);
     site.revenuecat.faults().next(Some(Op::Grant), 1, Fault::Slow(Duration::from_secs(600)));
     let code = loop {
@@ -163,10 +166,11 @@ async fn killed_while_days_are_granted_it_grants_the_same_end() {
     appliance.caller.claim(&code, "friend").await.is(201);
     let now = SystemClock.now();
     appliance.caller.deliver(&Event::initial_purchase("friend", now).offer(OFFER), now).await.is(200);
-    site.until("the grant is sent again", || site.revenuecat.calls().len() == 2).await;
+    site.until("the grant is sent again", site.revenuecat.changed(), || site.revenuecat.calls().len() == 2).await;
     appliance.kill();
     let appliance = site.start().await;
-    site.until("and again", || site.revenuecat.calls().last().is_some_and(|call| call.status == Some(201))).await;
+    let is_granted = || site.revenuecat.calls().last().is_some_and(|call| call.status == Some(201));
+    site.until("and again", site.revenuecat.changed(), is_granted).await;
     let ends: HashSet<_> = site.revenuecat.calls().iter().map(|call| call.end).collect();
     assert_eq!((ends.len(), site.revenuecat.grants("ann")), (1, 1));
     assert_eq!(site.revenuecat.calls().len(), 3);

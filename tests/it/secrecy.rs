@@ -41,7 +41,7 @@ async fn a_whole_story_at_the_finest_level_names_no_code_no_user_and_no_secret()
     }
     let issue = json!({"count": 2, "assigned_to": "ingeborg-who-creates-5520", "label": "spring"}).to_string();
     let issued = caller.admin_post("/admin/codes/issue", issue).await.is(200).text;
-    site.until("the grant arrives", || site.revenuecat.grants(referrer) == 1).await;
+    site.until("the grant arrives", site.revenuecat.changed(), || site.revenuecat.grants(referrer) == 1).await;
     appliance.stop().await;
 
     let log = site.log.lock().expect("no panic holds this lock").clone();

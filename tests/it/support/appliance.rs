@@ -14,7 +14,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+/// A test that would wait for ever ends and says for what.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const OFFER: &str = "REF30";
 pub const API_KEY: &str = "sk_key_of_the_program_tests";
@@ -128,13 +132,11 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         Appliance { process, caller, millis: watch.micros() / 1000 }
     }
 
-    /// Waits for what another process does.
-    pub async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        for _ in 0..6_000 {
-            if holds() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    /// Waits for what another process does, and looks whenever something changed here by that.
+    pub async fn until(&self, what: &str, mut changed: watch::Receiver<u64>, mut holds: impl FnMut() -> bool) {
+        let waiting = changed.wait_for(|_| holds());
+        if let Ok(Ok(_)) = timeout(PATIENCE, waiting).await {
+            return;
         }
         let log = self.log.lock().expect("no panic holds this lock");
         let (apple, revenuecat) = (self.apple.calls(), self.revenuecat.calls());
