@@ -128,6 +128,20 @@ fn every_room_is_known_and_uses_only_rooms_below_it() {
 }
 
 #[test]
+fn no_test_sleeps() {
+    let mut breaches = Breaches::of("sleeping");
+    for file in files("tests", |name| name.ends_with(".rs")) {
+        let code = code(&read(&file));
+        for word in ["sleep", "sleep_until"] {
+            for at in words(&code, word) {
+                breaches.add(&file, line_of(&code, at), word, "time is an argument");
+            }
+        }
+    }
+    breaches.end();
+}
+
+#[test]
 fn words_of_others_stay_in_their_rooms() {
     let mut breaches = Breaches::of("words");
     for (file, code) in sources() {
