@@ -18,6 +18,7 @@ use crate::domain::reward::Account;
 use crate::domain::subscription::{Owner, Subscription};
 use std::sync::Arc;
 
+#[derive(Default)]
 pub struct ReportFacts {
     pub seen: Option<Seen>,
     pub rules: Vec<Arc<Rules>>,
@@ -323,19 +324,7 @@ mod tests {
     }
 
     fn facts(cases: Vec<Case>) -> ReportFacts {
-        ReportFacts {
-            seen: None,
-            rules: vec![sample::rules(sample::policy())],
-            links: Vec::new(),
-            cases,
-            subscription: None,
-            redemptions: Vec::new(),
-            refund: None,
-            named: None,
-            moves: Vec::new(),
-            lost: None,
-            downloads: Vec::new(),
-        }
+        ReportFacts { rules: vec![sample::rules(sample::policy())], cases, ..ReportFacts::default() }
     }
 
     fn one(ids: &[u8]) -> Case {

@@ -27,19 +27,8 @@ const MOVES: usize = 16;
 
 impl Load for ReportFamily {
     fn load<S: Store>(store: &S, report: &Report, now: At) -> Result<ReportFacts, Error> {
-        let mut facts = ReportFacts {
-            seen: store.row(&seen_key(report.source, &report.event))?,
-            rules: store.rules()?,
-            links: Vec::new(),
-            cases: Vec::new(),
-            subscription: None,
-            redemptions: Vec::new(),
-            refund: None,
-            named: None,
-            moves: Vec::new(),
-            lost: None,
-            downloads: Vec::new(),
-        };
+        let seen = store.row(&seen_key(report.source, &report.event))?;
+        let mut facts = ReportFacts { seen, rules: store.rules()?, ..ReportFacts::default() };
         if facts.seen.is_some() {
             return Ok(facts);
         }
