@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod delivery;
 pub mod due;
+pub mod evidence;
 pub mod hearing;
 pub mod pool;
 pub mod report;
@@ -53,6 +54,8 @@ pub enum Command {
     Issue(share::Issue),
     Claim(claim::MakeClaim),
     Report(Report),
+    Show(evidence::Show),
+    NameUser(evidence::NameUser),
     Adopt(pool::Adopt),
     Refill(pool::Refill),
     Import(pool::Import),
@@ -231,6 +234,8 @@ pub enum Refusal {
     SelfReferral,
     #[error("there is a claim already")]
     AlreadyClaimed,
+    #[error("the appAccountToken is another user's")]
+    TokenTaken,
     #[error("the code was used")]
     CodeUsed,
     #[error("the code's time ran out")]
@@ -271,6 +276,8 @@ impl Command {
             Command::Issue(_) => "issue",
             Command::Claim(_) => "claim",
             Command::Report(_) => "report",
+            Command::Show(_) => "show",
+            Command::NameUser(_) => "name_user",
             Command::Adopt(_) => "adopt",
             Command::Refill(_) => "refill",
             Command::Import(_) => "import",

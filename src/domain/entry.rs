@@ -3,10 +3,11 @@
 use super::at::At;
 use super::code::CodeText;
 use super::decide::claim::{ClaimBy, MakeClaim};
+use super::decide::evidence::Show;
 use super::decide::{By, Command, Put};
 use super::delivery::{Effect, Item};
 use super::id::Person;
-use super::purchase::{About, Report};
+use super::purchase::About;
 use super::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -35,7 +36,10 @@ impl Entry {
             Command::MyCode(my_code) => _ = person(my_code.person),
             Command::Issue(issue) => _ = person(issue.holder),
             Command::Claim(claim) => _ = person(claim.person),
-            Command::Report(report) => report.people().into_iter().for_each(|who| _ = person(*who)),
+            Command::Report(report) | Command::Show(Show { report, .. }) => {
+                report.people().into_iter().for_each(|who| _ = person(*who))
+            }
+            Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
             | Command::Import(_)
@@ -66,9 +70,14 @@ impl Entry {
         if let Command::Claim(MakeClaim { by: ClaimBy::Code(text), .. }) = &self.command {
             all.insert(Subject::Code(text.clone()));
         }
-        if let Command::Report(Report { about: About::Purchase { purchase, .. }, .. }) = &self.command {
+        if let Command::Report(report) | Command::Show(Show { report, .. }) = &self.command
+            && let About::Purchase { purchase, .. } = &report.about
+        {
             all.insert(Subject::Transaction(purchase.original_transaction_id.clone()));
             all.insert(Subject::Transaction(purchase.transaction_id.clone()));
+        }
+        if let Command::Show(show) = &self.command {
+            all.insert(Subject::Code(show.code.clone()));
         }
         for put in &self.puts {
             match put {

@@ -111,6 +111,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::UnknownCode => Problem::unknown_code(detail),
             Refusal::SelfReferral => Problem::self_referral(detail),
+            Refusal::TokenTaken => Problem::not_eligible(detail),
             Refusal::AlreadyClaimed => Problem::already_claimed(detail),
             Refusal::CodeUsed => Problem::code_used(detail),
             Refusal::CodeExpired => Problem::code_expired(detail),

@@ -4,11 +4,10 @@ use super::Error;
 use super::key::item_of;
 use super::load::circle;
 use super::record::decode;
-use super::rows::{Row, count_key, item_key, of_person_prefix, spent_key};
+use super::rows::{Row, count_key, item_key, of_person_prefix};
 use super::step::{last_key, number, read_heard};
 use super::store::Store;
 use super::table::Tab;
-use crate::domain::completion::Completion;
 use crate::domain::delivery::Item;
 use crate::domain::hearing::Heard;
 use crate::domain::id::Person;
@@ -116,14 +115,6 @@ pub fn open(store: &impl Store, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item
         items.extend(store.row::<Item>(&item_key(id))?.filter(&keep));
     }
     Ok(items)
-}
-
-/// The completion that rests on this original transaction in a campaign.
-pub fn completed_by(store: &impl Store, campaign: &str, transaction: &str) -> Result<Option<Completion>, Error> {
-    match store.get(Tab::Spent, &spent_key(campaign, transaction))? {
-        Some(id) => store.row(&id),
-        None => Ok(None),
-    }
 }
 
 /// How a source's webhooks came in.

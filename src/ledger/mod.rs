@@ -27,6 +27,7 @@ pub use store::{Snapshot, Store};
 pub use writer::{Envelope, Mark, Pulse};
 
 use crate::clock::Clock;
+use crate::domain::decide::evidence::Show;
 use crate::domain::decide::{By, Command, Reply, Seen};
 use crate::domain::id::{Person, UserId};
 use crate::entropy::Entropy;
@@ -152,7 +153,7 @@ impl Ledger {
         let snapshot = self.snapshot();
         match command {
             Command::MyCode(my_code) => Ok(load::standing(&*snapshot, my_code)?.reply(self.clock.now())),
-            Command::Report(report) => {
+            Command::Report(report) | Command::Show(Show { report, .. }) => {
                 let seen: Option<Seen> = snapshot.row(&rows::seen_key(report.source, &report.event))?;
                 Ok(seen.map(|seen| seen.reply(report)))
             }

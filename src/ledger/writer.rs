@@ -14,6 +14,7 @@ use crate::domain::at::{At, Span};
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
+use crate::domain::decide::evidence::{NameUserFamily, ShowFamily};
 use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
 use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
 use crate::domain::decide::report::ReportFamily;
@@ -269,6 +270,8 @@ fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided
         Command::Issue(command) => by::<IssueFamily>(store, command, stamp),
         Command::Claim(command) => by::<ClaimFamily>(store, command, stamp),
         Command::Report(command) => by::<ReportFamily>(store, command, stamp),
+        Command::Show(command) => by::<ShowFamily>(store, command, stamp),
+        Command::NameUser(command) => by::<NameUserFamily>(store, command, stamp),
         Command::Adopt(command) => by::<AdoptFamily>(store, command, stamp),
         Command::Refill(command) => by::<RefillFamily>(store, command, stamp),
         Command::Import(command) => by::<ImportFamily>(store, command, stamp),

@@ -8,6 +8,7 @@ use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::{Completion, CompletionState};
 use crate::domain::decide::claim::ClaimBy;
 use crate::domain::decide::due::DueWhat;
+use crate::domain::decide::evidence::Show;
 use crate::domain::decide::review::Verdict;
 use crate::domain::decide::{By, Command, Put};
 use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
@@ -244,7 +245,7 @@ impl View<'_> {
                 let verb = if ask.confirm { "confirmed" } else { "claimed" };
                 format!("{} {verb} {what}", who(ask.person))
             }
-            Command::Report(report) => match &report.about {
+            Command::Report(report) | Command::Show(Show { report, .. }) => match &report.about {
                 About::Purchase { people, purchase, .. } => format!(
                     "{} reported {} of {} by {}{}",
                     report.source.word(),
@@ -268,6 +269,7 @@ impl View<'_> {
                 }
                 About::People(_) | About::Nothing => format!("{} reported {}", report.source.word(), report.kind),
             },
+            Command::NameUser(ask) => format!("the team's server calls {} by an appAccountToken", who(ask.person)),
             Command::Adopt(ask) => format!("the rules of {} were adopted", ask.policy.campaign),
             Command::Refill(ask) => format!("the stock of {} was looked at", ask.campaign),
             Command::Import(ask) => format!("codes of {} were imported", ask.batch.campaign),

@@ -5,15 +5,15 @@ use crate::domain::claim::Claim;
 use crate::domain::code::CodeText;
 use crate::domain::completion::Completion;
 use crate::domain::decide::claim::{ClaimBy, MakeClaim};
+use crate::domain::decide::evidence::{NameUser, Show};
 use crate::domain::decide::{By, Command, Refusal, Reply};
-use crate::domain::id::{Id, UserId};
-use crate::domain::purchase::{About, Report, Source};
+use crate::domain::id::UserId;
 use crate::http::extract::{json, json_body, query};
 use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::peer::Client;
 use crate::http::problem::Problem;
-use crate::ledger::{Entry, circle, code, list, people};
+use crate::ledger::Entry;
 use crate::wire::text::redeem_url;
 use crate::wire::view::own_completion;
 use axum::body::Body;
@@ -93,31 +93,19 @@ async fn confirmed(asker: &Asker<'_>, code: &str, body: &[u8]) -> Result<Respons
     let reports = shown.reports(app, user)?;
     let token = account_token(asker, shown.app_account_token).await?;
     let shows = shows(&reports);
-    stands(app, user, &code, shows.as_deref())?;
+    let person = app.ledger.person(user);
     for report in reports {
-        let report = Command::Report(report.map(|user| app.ledger.person(&user)));
-        app.submit(report, By::App, vec![user.clone()], None).await?;
+        let report = report.map(|user| app.ledger.person(&user));
+        let show = Command::Show(Show { person, code: code.clone(), report });
+        app.submit(show, By::App, vec![user.clone()], None).await?;
     }
     let by = ClaimBy::Code(code);
-    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, app.ledger.person(user)) };
+    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, person) };
     let (claim, completion, _) = made(asker, token, command).await?;
     let status = completion.as_ref().map_or("awaiting_purchase", |completion| completion.state.word());
     let mut body = answer(app, &claim, completion.as_ref());
     body["status"] = status.into();
     Ok(json(if completion.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED }, &body))
-}
-
-/// Nothing is filed for a code that nobody was given, or for a purchase that completed something for another.
-fn stands(app: &App, user: &UserId, text: &CodeText, shows: Option<&str>) -> Result<(), Problem> {
-    let store = app.ledger.snapshot();
-    let code = code(&*store, text)?.ok_or(Refusal::UnknownCode)?;
-    let Some(shown) = shows else { return Ok(()) };
-    let completed = list::completed_by(&*store, &code.campaign, shown)?;
-    let own = circle(&*store, app.ledger.person(user))?;
-    match completed.filter(|completion| !own.has(completion.referee)) {
-        Some(_) => Err(Refusal::AlreadyClaimed.into()),
-        None => Ok(()),
-    }
 }
 
 /// What else Apple is to call this user, as the team's own server says: a user could name another. From now on
@@ -134,24 +122,8 @@ async fn account_token(asker: &Asker<'_>, given: Option<String>) -> Result<Optio
         return Err(odd());
     }
     let token = UserId::parse(&uuid).map_err(|fault| Problem::bad_request(fault.to_string()))?;
-    let (person, named) = (app.ledger.person(user), app.ledger.person(&token));
-    let store = app.ledger.snapshot();
-    if circle(&*store, person)?.has(named) {
-        return Ok(Some(uuid));
-    }
-    if people::user_of(&*store, named)?.is_some() || circle(&*store, named)?.members().len() > 1 {
-        return Err(Problem::not_eligible("app_account_token is another user's"));
-    }
-    let event = Id::of("app account token", &[person.as_bytes(), named.as_bytes()]);
-    let report = Report {
-        source: Source::App,
-        event: event.to_string(),
-        digest: event,
-        kind: "APP_ACCOUNT_TOKEN".to_owned(),
-        at: None,
-        about: About::People(vec![person, named]),
-    };
-    app.submit(Command::Report(report), By::App, vec![user.clone(), token], None).await?;
+    let name = NameUser { person: app.ledger.person(user), token: app.ledger.person(&token) };
+    app.submit(Command::NameUser(name), By::App, vec![user.clone(), token], None).await?;
     Ok(Some(uuid))
 }
 

@@ -4,6 +4,7 @@ mod case;
 mod claim;
 mod delivery;
 mod due;
+mod evidence;
 mod hearing;
 mod referrer;
 mod report;
