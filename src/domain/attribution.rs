@@ -7,6 +7,7 @@ use super::case::{Case, Changes};
 use super::claim::ClaimState;
 use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
+use super::purchase::Share;
 use super::redemption::{Redemption, RedemptionState};
 
 impl Case {
@@ -54,7 +55,8 @@ impl Case {
             completion.reasons.extend(is_shared(&evidence, &before).then_some(Reason::FamilyShared));
             self.devalue(&mut completion, now, changes);
         }
-        match (self.is_refunded(&evidence), completion.state) {
+        let refunded = self.refunded(&evidence);
+        match (refunded == Some(Share::ALL), completion.state) {
             (true, CompletionState::Credited { .. } | CompletionState::Held { .. }) => {
                 completion.reasons.push(Reason::Refund);
                 self.turn(&mut completion, CompletionState::Reversed { at: now }, now, changes);
@@ -64,6 +66,7 @@ impl Case {
             }
             _ => {}
         }
+        self.prorate(&mut completion, refunded, now, changes);
         if completion == before {
             return;
         }

@@ -5,10 +5,11 @@ use super::at::{At, Span};
 use super::case::{Case, Changes};
 use super::claim::{Claim, ClaimState};
 use super::code::CodeState;
-use super::completion::{Completion, CompletionState, Method, Reason};
+use super::completion::{Completion, CompletionState, Cut, Method, Reason};
 use super::delivery::Effect;
 use super::id::Id;
 use super::policy::{Expiry, Policy};
+use super::purchase::Share;
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Reached;
 use super::reward::{Account, Part};
@@ -30,13 +31,15 @@ impl Case {
         let evidence = found.map(|found| &self.redemptions[found]);
         completion.days = worth(&completion, evidence, &rules.policy);
         completion.counts = counts(&completion, &rules.policy);
-        let is_refunded = evidence.is_some_and(|evidence| self.is_refunded(evidence));
+        let refunded = evidence.and_then(|evidence| self.refunded(evidence));
+        let is_refunded = refunded == Some(Share::ALL);
         self.referrer_of(&completion).completed(now.date());
         let state = match is_refunded {
             true => CompletionState::Reversed { at: now },
             false => self.due_state(&completion, now),
         };
         completion.reasons.extend(is_refunded.then_some(Reason::Refund));
+        self.prorate(&mut completion, refunded, now, changes);
         self.enter(&mut completion, state, now, changes);
         self.settle(at, found, completion, now, changes);
     }
@@ -64,7 +67,8 @@ impl Case {
         }
         completion.state = CompletionState::Rejected { at: now };
         completion.reasons = vec![Reason::SelfReferral];
-        (completion.method, completion.days, completion.taken, completion.counts) = (None, 0, None, false);
+        (completion.method, completion.days, completion.counts) = (None, 0, false);
+        (completion.taken, completion.cut) = (None, None);
         let found = completion.redemption.and_then(|id| self.redemption_at(id));
         self.settle(at, found, completion, now, changes);
     }
@@ -79,7 +83,7 @@ impl Case {
     pub fn devalue(&mut self, completion: &mut Completion, now: At, changes: &mut Changes) {
         let state = completion.state;
         self.leave(completion, now, changes);
-        (completion.days, completion.taken, completion.counts) = (0, None, false);
+        (completion.days, completion.counts, completion.taken, completion.cut) = (0, false, None, None);
         self.enter(completion, state, now, changes);
     }
 
@@ -91,6 +95,39 @@ impl Case {
             None => self.due_state(completion, now),
         };
         self.turn(completion, state, now, changes);
+    }
+
+    /// Part of the price went back, or does no longer: so it is with the days. A completion that is taken back whole, or
+    /// by hand, has nothing to take from.
+    pub fn prorate(&mut self, completion: &mut Completion, refunded: Option<Share>, now: At, changes: &mut Changes) {
+        let part = refunded.filter(|share| *share < Share::ALL);
+        let is_credited = matches!(completion.state, CompletionState::Credited { .. });
+        let stands = is_credited || matches!(completion.state, CompletionState::Held { .. });
+        if !stands || completion.cut.map(|cut| cut.share) == part {
+            return;
+        }
+        completion.reasons.retain(|reason| *reason != Reason::PartRefund);
+        if let Some(cut) = completion.cut.take() {
+            completion.days += cut.days;
+            if is_credited {
+                self.referrer_of(completion).days += cut.days;
+                self.give(completion, completion.id, cut.days, Some(cut.left), now, changes);
+            }
+        }
+        if let Some(share) = part {
+            let days = share.of_days(completion.days);
+            completion.days -= days;
+            let mut left = Span::days(days.into());
+            if is_credited {
+                self.referrer_of(completion).days -= days;
+                left = self.take(completion, completion.id, days, Some(left), now, changes);
+            }
+            completion.cut = Some(Cut { share, days, left });
+            completion.reasons.push(Reason::PartRefund);
+        }
+        if is_credited {
+            changes.referrers.push(self.referrer_of(completion).clone());
+        }
     }
 
     /// What the completion of a claim that was screened is by now.
@@ -117,7 +154,7 @@ impl Case {
                 referrer.credited -= 1;
                 referrer.days -= days;
                 referrer.counted -= u32::from(completion.counts);
-                completion.taken = self.take(completion, completion.id, days, now, changes);
+                completion.taken = Some(self.take(completion, completion.id, days, None, now, changes));
                 self.milestones(completion, now, changes);
             }
         }
@@ -153,25 +190,36 @@ impl Case {
             return;
         }
         let (person, to) = (self.account_of(completion), completion.referrer);
-        let part = Part { at: now, id, span: left.unwrap_or(Span::days(days.into())) };
+        let span = left.unwrap_or(Span::days(days.into()));
+        let part = Part { at: now, id, span };
         let account = Account::earn(self.accounts.remove(&person), person, to, days, part);
-        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
+        if span > Span::ZERO {
+            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
+        }
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
     }
 
-    /// Days are taken from the referrer. What had not passed of them.
-    fn take(&mut self, completion: &Completion, id: Id, days: u32, now: At, changes: &mut Changes) -> Option<Span> {
+    /// Days are taken from the referrer: all that were given for something, or a part. What had not passed of them.
+    fn take(
+        &mut self,
+        completion: &Completion,
+        id: Id,
+        days: u32,
+        part: Option<Span>,
+        now: At,
+        changes: &mut Changes,
+    ) -> Span {
         if days == 0 {
-            return Some(Span::ZERO);
+            return Span::ZERO;
         }
         let person = self.account_of(completion);
         let account = self.accounts.remove(&person).expect("what was earned stands in an account");
-        let (account, left) = account.lose(id, days, now);
+        let (account, left) = account.lose(id, days, part, now);
         changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
-        Some(left)
+        left
     }
 
     /// A milestone is reached once. Where the count falls below it its days are taken back, and given again when
@@ -200,8 +248,8 @@ impl Case {
                 }
                 Some((at, Reached { days, taken: None, .. })) if !is_reached => {
                     referrer.days -= days;
-                    let left = self.take(completion, id, days, now, changes);
-                    self.referrer_of(completion).milestones[at].taken = left;
+                    let left = self.take(completion, id, days, None, now, changes);
+                    self.referrer_of(completion).milestones[at].taken = Some(left);
                 }
                 _ => {}
             }
@@ -238,6 +286,7 @@ impl Case {
             days: 0,
             counts: false,
             taken: None,
+            cut: None,
             redemption: None,
             original_transaction_id: None,
             claimed_at: Some(claim.at),

@@ -8,6 +8,7 @@ use super::delivery::Effect;
 use super::id::{Id, Person};
 use super::person::Circle;
 use super::policy::{Rules, campaign_of};
+use super::purchase::Share;
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Referrer;
 use super::refund::Refund;
@@ -127,8 +128,9 @@ impl Case {
         self
     }
 
-    pub fn is_refunded(&self, redemption: &Redemption) -> bool {
-        self.refunds.get(&redemption.transaction_id).is_some_and(Refund::is_refunded)
+    /// How much of the redemption's price went back.
+    pub fn refunded(&self, redemption: &Redemption) -> Option<Share> {
+        self.refunds.get(&redemption.transaction_id).and_then(Refund::refunded)
     }
 
     pub fn referrer_of(&mut self, completion: &Completion) -> &mut Referrer {

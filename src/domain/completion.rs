@@ -3,7 +3,7 @@
 use super::at::{At, Span};
 use super::code::CodeText;
 use super::id::{Id, Person};
-use super::purchase::Source;
+use super::purchase::{Share, Source};
 use super::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,21 @@ pub struct Completion {
     pub counts: bool,
     /// What was left of the days when they were taken back.
     pub taken: Option<Span>,
+    /// What was taken of the days because part of the price went back.
+    pub cut: Option<Cut>,
     pub redemption: Option<Id>,
     pub original_transaction_id: Option<String>,
     pub claimed_at: Option<At>,
     pub redeemed_at: Option<At>,
+}
+
+/// A prorated refund: as much of the days as of the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    pub share: Share,
+    pub days: u32,
+    /// What had not passed of them.
+    pub left: Span,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +72,8 @@ pub enum Reason {
     SelfReferral,
     /// The redemption's transaction was refunded or revoked.
     Refund,
+    /// Part of its price went back.
+    PartRefund,
     /// An administrator decided.
     ByHand,
     /// Claim to purchase in fewer seconds than people need.
@@ -118,7 +131,11 @@ impl Reason {
     /// Whether it holds a completion until somebody has looked at it.
     pub fn is_flag(self) -> bool {
         match self {
-            Reason::SelfReferral | Reason::Refund | Reason::ByHand | Reason::FamilyShared => false,
+            Reason::SelfReferral
+            | Reason::Refund
+            | Reason::PartRefund
+            | Reason::ByHand
+            | Reason::FamilyShared => false,
             Reason::TooFast
             | Reason::PerDay
             | Reason::PerNetwork
@@ -133,6 +150,7 @@ impl Reason {
         match self {
             Reason::SelfReferral => "self_referral",
             Reason::Refund => "refund",
+            Reason::PartRefund => "prorated_refund",
             Reason::ByHand => "by_hand",
             Reason::TooFast => "too_fast",
             Reason::PerDay => "max_per_referrer_per_day",

@@ -82,6 +82,8 @@ pub struct Purchase {
     pub app_transaction_id: Option<String>,
     /// What is said of a refund, if anything is.
     pub refund: Option<RefundWord>,
+    /// How much of the price went back, where the source knows.
+    pub refunded_share: Option<Share>,
     /// What Apple says of the subscription it belongs to.
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
@@ -94,6 +96,26 @@ pub enum RefundWord {
     Refunded { at: At },
     /// The refund was reversed.
     Reversed,
+}
+
+/// A part of the whole in thousandths of a percent, as Apple writes it (Apple, revocationPercentage).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Share(u32);
+
+impl Share {
+    pub const ALL: Share = Share(100_000);
+    pub fn new(thousandths_of_a_percent: i64) -> Share {
+        Share(thousandths_of_a_percent.clamp(0, Share::ALL.0.into()) as u32)
+    }
+    /// So much of these days; what is no whole day is not counted.
+    pub fn of_days(self, days: u32) -> u32 {
+        (u64::from(days) * u64::from(self.0) / u64::from(Share::ALL.0)) as u32
+    }
+    /// In percent, for people.
+    pub fn percent(self) -> f64 {
+        f64::from(self.0) / 1000.0
+    }
 }
 
 impl Purchase {

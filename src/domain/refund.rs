@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::id::Id;
-use super::purchase::{Purchase, RefundWord};
+use super::purchase::{Purchase, RefundWord, Share};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub struct Refund {
     pub original_transaction_id: String,
     pub told_at: At,
     pub word: RefundWord,
+    /// How much of the price it was, as told then. Only Apple tells.
+    pub share: Option<(At, Share)>,
 }
 
 impl Refund {
@@ -25,17 +27,24 @@ impl Refund {
             original_transaction_id: purchase.original_transaction_id.clone(),
             told_at,
             word: purchase.refund?,
+            share: purchase.refunded_share.map(|share| (told_at, share)),
         })
     }
 
     /// Of two reports of one transaction the latest holds, in whichever order they came.
     pub fn merged(self, other: Refund) -> Refund {
         assert_eq!(self.transaction_id, other.transaction_id);
-        if (other.told_at, other.word) > (self.told_at, self.word) { other } else { self }
+        let share = self.share.max(other.share);
+        let latest = if (other.told_at, other.word) > (self.told_at, self.word) { other } else { self };
+        Refund { share, ..latest }
     }
 
-    pub fn is_refunded(&self) -> bool {
-        matches!(self.word, RefundWord::Refunded { .. })
+    /// How much of the price went back and stayed there.
+    pub fn refunded(&self) -> Option<Share> {
+        match self.word {
+            RefundWord::Refunded { .. } => Some(self.share.map_or(Share::ALL, |(_, share)| share)),
+            RefundWord::Reversed => None,
+        }
     }
 }
 
@@ -50,6 +59,7 @@ mod tests {
             original_transaction_id: "T0".into(),
             told_at: At(told),
             word,
+            share: None,
         };
         let refunded = RefundWord::Refunded { at: At(5) };
         for (one, other, holds) in [
@@ -60,7 +70,32 @@ mod tests {
         ] {
             let (one, other) = (refund(one.0, one.1), refund(other.0, other.1));
             assert_eq!(one.clone().merged(other.clone()), other.clone().merged(one.clone()));
-            assert_eq!(one.merged(other).is_refunded(), holds);
+            assert_eq!(one.merged(other).refunded().is_some(), holds);
+        }
+    }
+
+    #[test]
+    fn only_apple_tells_how_much() {
+        let told = |at: i64, share: Option<i64>, word| Refund {
+            transaction_id: "T1".into(),
+            original_transaction_id: "T0".into(),
+            told_at: At(at),
+            word,
+            share: share.map(|share| (At(at), Share::new(share))),
+        };
+        let refunded = RefundWord::Refunded { at: At(5) };
+        for (one, other, left) in [
+            (told(10, Some(50_000), refunded), told(20, None, refunded), Some(50_000)),
+            (told(20, Some(50_000), refunded), told(10, None, refunded), Some(50_000)),
+            (told(10, Some(50_000), refunded), told(20, Some(100_000), refunded), Some(100_000)),
+            (told(10, None, refunded), told(20, None, refunded), Some(100_000)),
+            (told(10, Some(50_000), refunded), told(20, None, RefundWord::Reversed), None),
+        ] {
+            assert_eq!(one.clone().merged(other.clone()), other.clone().merged(one.clone()));
+            assert_eq!(one.merged(other).refunded(), left.map(Share::new));
+        }
+        for (share, days, taken) in [(50_000, 30, 15), (33_333, 30, 9), (100_000, 30, 30), (1, 30, 0), (0, 30, 0)] {
+            assert_eq!(Share::new(share).of_days(days), taken, "{share}");
         }
     }
 }

@@ -40,19 +40,27 @@ impl Account {
     /// them. `to` is who earned them.
     pub fn earn(before: Option<Account>, person: Person, to: Person, days: u32, part: Part) -> Account {
         let mut account = before.unwrap_or(Account::empty(person, to, part.at));
-        if account.end <= part.at {
-            (account.floor, account.parts) = (account.end, Vec::new());
+        if part.span > Span::ZERO {
+            if account.end <= part.at {
+                (account.floor, account.parts) = (account.end, Vec::new());
+            }
+            account.parts.push(part);
         }
-        account.parts.push(part);
         account.days += days;
         account.to = account.to.min(to);
         account.in_order()
     }
 
-    /// Days that were earned are taken back. What had not passed of them by now is given with what is left.
-    pub fn lose(mut self, id: Id, days: u32, now: At) -> (Account, Span) {
+    /// Days that were earned are taken back: all that was given for something, or so much of it. What had not passed
+    /// of them by now is given with what is left.
+    pub fn lose(mut self, id: Id, days: u32, part: Option<Span>, now: At) -> (Account, Span) {
         let before = self.left(now);
-        self.parts.retain(|part| part.id != id);
+        let mut owed = part.unwrap_or(Span(i64::MAX));
+        for part in self.parts.iter_mut().rev().filter(|part| part.id == id) {
+            let taken = owed.min(part.span);
+            (part.span, owed) = (Span(part.span.0 - taken.0), Span(owed.0 - taken.0));
+        }
+        self.parts.retain(|part| part.span > Span::ZERO);
         self.days -= days;
         let after = self.in_order();
         let left = Span::millis(before.0 - after.left(now).0);
@@ -148,7 +156,7 @@ mod tests {
             (vec![0, 10, 20], 1, 50, 60, 30),
         ] {
             let account = account(1, &moments);
-            let (after, taken) = account.clone().lose(Id([which; 16]), 30, At(now * DAY));
+            let (after, taken) = account.clone().lose(Id([which; 16]), 30, None, At(now * DAY));
             assert_eq!(taken, Span::days(left), "{moments:?} {which} on {now}");
             assert_eq!(after.days, account.days - 30);
             let is_over = after.end.0 <= now * DAY && end <= now;

@@ -255,7 +255,7 @@ impl<'a> Part<'a> {
         let Some(mut transaction) = transaction.filter(|_| kind != "TEST") else { return Ok(About::Nothing) };
         transaction.purchase.status = self.fields.number("status").and_then(status);
         if kind == "REFUND_REVERSED" {
-            transaction.purchase.refund = Some(RefundWord::Reversed);
+            (transaction.purchase.refund, transaction.purchase.refunded_share) = (Some(RefundWord::Reversed), None);
         }
         Ok(transaction.about(Vec::new()))
     }

@@ -17,7 +17,7 @@ use crate::domain::hearing::Hearing;
 use crate::domain::id::Person;
 use crate::domain::policy::{Environment, Policy};
 use crate::domain::pool::Pool;
-use crate::domain::purchase::{About, RefundWord};
+use crate::domain::purchase::{About, RefundWord, Share};
 use crate::domain::redemption::Redemption;
 use crate::domain::referrer::Referrer;
 use crate::domain::refund::Refund;
@@ -174,6 +174,7 @@ impl View<'_> {
         json!({
             "transaction_id": row.transaction_id, "original_transaction_id": row.original_transaction_id,
             "refunded_at": time(refunded_at), "told_at": rfc3339(row.told_at),
+            "refunded_percent": row.refunded().map(Share::percent),
         })
     }
 
@@ -328,7 +329,10 @@ impl View<'_> {
             }
             Put::Redemption(row) => format!("redemption {} {}", row.original_transaction_id, row.state.word()),
             Put::Refund(row) => match row.word {
-                RefundWord::Refunded { .. } => format!("transaction {} was refunded", row.transaction_id),
+                RefundWord::Refunded { .. } => {
+                    let share = row.refunded().unwrap_or(Share::ALL).percent();
+                    format!("transaction {} was refunded ({share} %)", row.transaction_id)
+                }
                 RefundWord::Reversed => format!("the refund of transaction {} was reversed", row.transaction_id),
             },
             Put::Account(row) => format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end)),

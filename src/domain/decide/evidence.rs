@@ -118,6 +118,7 @@ mod tests {
             days: 30,
             counts: true,
             taken: None,
+            cut: None,
             redemption: None,
             original_transaction_id: Some("T1".into()),
             claimed_at: None,

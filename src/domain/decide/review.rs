@@ -5,6 +5,7 @@ use crate::domain::at::At;
 use crate::domain::case::{Case, Changes};
 use crate::domain::completion::{Completion, CompletionState, Reason};
 use crate::domain::id::Id;
+use crate::domain::purchase::Share;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl Family for ReviewFamily {
         let by_hand = completion.reasons.contains(&Reason::ByHand);
         let state = match (command.verdict, completion.state) {
             (Verdict::Approve, CompletionState::Held { .. }) => CompletionState::Credited { at: stamp.at },
-            (Verdict::Approve, CompletionState::Reversed { .. }) if by_hand && !is_refunded(&case, &completion) => {
+            (Verdict::Approve, CompletionState::Reversed { .. }) if by_hand && refunded(&case, &completion) != Some(Share::ALL) => {
                 CompletionState::Credited { at: stamp.at }
             }
             (Verdict::Reject, state) if !matches!(state, CompletionState::Rejected { .. }) => {
@@ -80,9 +81,9 @@ fn found(case: &Case, id: Id) -> Option<(usize, Completion)> {
     case.claims.iter().enumerate().find_map(|(at, filed)| Some((at, of(filed)?)))
 }
 
-fn is_refunded(case: &Case, completion: &Completion) -> bool {
-    let found = completion.redemption.and_then(|id| case.redemption_at(id));
-    found.is_some_and(|found| case.is_refunded(&case.redemptions[found]))
+fn refunded(case: &Case, completion: &Completion) -> Option<Share> {
+    let found = completion.redemption.and_then(|id| case.redemption_at(id))?;
+    case.refunded(&case.redemptions[found])
 }
 
 fn close(
@@ -94,6 +95,8 @@ fn close(
     changes: &mut Changes,
 ) -> Completion {
     case.turn(&mut completion, state, now, changes);
+    let refunded = refunded(case, &completion);
+    case.prorate(&mut completion, refunded, now, changes);
     let found = completion.redemption.and_then(|id| case.redemption_at(id));
     case.settle(at, found, completion.clone(), now, changes);
     completion

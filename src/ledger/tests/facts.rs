@@ -1,7 +1,7 @@
 //! What can be found out about people, as values that a test can shuffle.
 
 use super::*;
-use crate::domain::purchase::RefundWord;
+use crate::domain::purchase::{RefundWord, Share};
 
 /// Whose code, and what a purchase names as its offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub struct Bought {
     /// The transaction, where it is not the first of the subscription.
     pub renewal: Option<&'static str>,
     pub refund: Option<RefundWord>,
+    pub share: Option<Share>,
 }
 
 pub fn buy(ids: &[&'static str], transaction: &'static str) -> Fact {
@@ -62,6 +63,7 @@ pub fn buy(ids: &[&'static str], transaction: &'static str) -> Fact {
         account: None,
         renewal: None,
         refund: None,
+        share: None,
     })
 }
 
@@ -116,7 +118,7 @@ impl Told {
                 let mut purchase = sample::purchase(bought.transaction, offer, at(&bought.minute));
                 purchase.is_test = bought.is_test;
                 purchase.app_transaction_id = bought.account.map(str::to_owned);
-                purchase.refund = bought.refund;
+                (purchase.refund, purchase.refunded_share) = (bought.refund, bought.share);
                 if let Some(renewal) = bought.renewal {
                     purchase.transaction_id = renewal.to_owned();
                 }

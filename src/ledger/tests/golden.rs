@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::at::Date;
 use crate::domain::batch::{Chunk, Packed};
 use crate::domain::code::CodeState;
-use crate::domain::completion::{Method, Reason};
+use crate::domain::completion::{Cut, Method, Reason};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
@@ -15,7 +15,7 @@ use crate::domain::id::Person;
 use crate::domain::network::Network;
 use crate::domain::person::{Alias, Move};
 use crate::domain::pool::{Pool, Shelf};
-use crate::domain::purchase::RefundWord;
+use crate::domain::purchase::{RefundWord, Share};
 use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::{Offer, OfferKind, Owner, Period, Renewal, Status, Subscription};
@@ -74,6 +74,7 @@ fn every_record_is_read_as_it_was_written() {
         days: 30,
         counts: true,
         taken: Some(Span::days(3)),
+        cut: Some(Cut { share: Share::new(50_000), days: 15, left: Span::days(2) }),
         redemption: Some(id),
         original_transaction_id: Some("2000000000000001".into()),
         claimed_at: Some(NOON),
@@ -109,8 +110,9 @@ fn every_record_is_read_as_it_was_written() {
     check("outbox-1", &item);
     check("subscription-1", &subscription());
     let word = RefundWord::Refunded { at: NOON };
+    let share = Some((NOON, Share::new(50_000)));
     let (transaction_id, original_transaction_id) = ("2000000000000002".into(), "2000000000000001".into());
-    check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word });
+    check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word, share });
     check("download-1", &Download { app_transaction_id: "704289572311513293".into(), people: vec![one, two] });
     let end = Some(TestEnd { at: NOON, result: "SUCCESS".into(), has_arrived: true });
     let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::decide::due::Due;
 use crate::domain::decide::review::{Review, Verdict};
 use crate::domain::policy::{Expiry, FraudRules, Milestone};
-use crate::domain::purchase::RefundWord;
+use crate::domain::purchase::{RefundWord, Share};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -60,17 +60,18 @@ fn bought() -> impl Strategy<Value = Fact> {
         2 => prop::option::of(user()).prop_map(|token| (vec![], Source::Apple, token)),
     ];
     let refund = prop_oneof![
-        8 => Just(None),
-        2 => Just(Some(RefundWord::Refunded { at: NOON })),
-        1 => Just(Some(RefundWord::Reversed)),
+        8 => Just((None, None)),
+        3 => select(&[None, Some(50_000), Some(90_000), Some(100_000)][..])
+            .prop_map(|share| (Some(RefundWord::Refunded { at: NOON }), share.map(Share::new))),
+        1 => Just((Some(RefundWord::Reversed), None)),
     ];
     let renewal = prop::option::weighted(0.2, Just("T4"));
     let account = prop::option::weighted(0.3, select(&["D1", "D2"][..]));
     let what = (select(&TRANSACTIONS[..]), offer, prop::bool::weighted(0.1), 0..10i64);
     (told, what, refund, renewal, account).prop_map(|(told, what, refund, renewal, account)| {
-        let ((ids, by, token), (transaction, offer, is_test, minute)) = (told, what);
+        let ((ids, by, token), (transaction, offer, is_test, minute), (refund, share)) = (told, what, refund);
         let offer = if by == Source::RevenueCat || offer == Offer::Campaign { offer } else { Offer::None };
-        Fact::Buy(Bought { ids, transaction, offer, is_test, minute, by, token, account, renewal, refund })
+        Fact::Buy(Bought { ids, transaction, offer, is_test, minute, by, token, account, renewal, refund, share })
     })
 }
 

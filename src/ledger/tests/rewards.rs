@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::completion::Reason;
 use crate::domain::decide::review::{Review, Verdict};
 use crate::domain::policy::{Expiry, Milestone};
-use crate::domain::purchase::{Purchase, RefundWord};
+use crate::domain::purchase::{Purchase, RefundWord, Share};
 
 fn with(change: impl Fn(&mut Policy)) -> Told {
     let mut policy = sample::policy();
@@ -21,23 +21,27 @@ fn completes(told: &Told, who: &'static str) {
     told.house.buy(&[who]);
 }
 
-fn refund(told: &Told, who: &str, word: RefundWord) {
+fn part_refunded(told: &Told, who: &str, share: i64) {
+    refund(told, who, RefundWord::Refunded { at: told.house.clock.now() }, Some(share));
+}
+
+fn refund(told: &Told, who: &str, word: RefundWord, share: Option<i64>) {
     // A later word than the one before.
     told.house.wait(Span::seconds(1));
     let now = told.house.clock.now();
     let mut purchase = sample::purchase(&format!("T-{who}"), None, now);
-    purchase.refund = Some(word);
+    (purchase.refund, purchase.refunded_share) = (Some(word), share.map(Share::new));
     let event = format!("{word:?} of {who} at {}", now.0);
     let about = About::Purchase { people: vec![], token: None, purchase: Box::new(purchase) };
     told.house.tell_by(Source::Apple, &event, now, about);
 }
 
 fn refunded(told: &Told, who: &str) {
-    refund(told, who, RefundWord::Refunded { at: told.house.clock.now() });
+    refund(told, who, RefundWord::Refunded { at: told.house.clock.now() }, None);
 }
 
 fn restored(told: &Told, who: &str) {
-    refund(told, who, RefundWord::Reversed);
+    refund(told, who, RefundWord::Reversed, None);
 }
 
 fn of(told: &Told, who: &str) -> Completion {
@@ -103,6 +107,48 @@ fn a_refund_before_during_and_after_the_hold() {
         assert_eq!(stands(&told, "kim").0, "credited");
         replays(&told.house);
     }
+}
+
+#[test]
+fn a_prorated_refund_takes_its_share() {
+    // (days until half goes back, until all does, until that is reversed) -> the end in days
+    type Row<'a> = (i64, Option<i64>, i64, &'a str, u32, i64);
+    let rows: [Row<'_>; 6] = [
+        (0, None, 0, "credited", 30, 30),
+        (0, None, 10, "credited", 30, 30),
+        (20, None, 5, "credited", 30, 35),
+        (40, None, 5, "credited", 30, 15),
+        (5, Some(2), 3, "credited", 30, 33),
+        (0, Some(0), 0, "credited", 30, 30),
+    ];
+    for (half, all, reversed, state, days, end) in rows {
+        let told = with(|_| {});
+        completes(&told, "kim");
+        later(&told, half);
+        part_refunded(&told, "kim", 50_000);
+        assert_eq!(stands(&told, "kim"), ("credited", vec!["prorated_refund"]));
+        assert_eq!((of(&told, "kim").days, figures(&told)), (15, (1, 0, 0, 15)));
+        assert_eq!(told.house.account("jo"), Some((15, 15)));
+        if let Some(all) = all {
+            later(&told, all);
+            part_refunded(&told, "kim", 100_000);
+            assert_eq!((stands(&told, "kim").0, told.house.account("jo")), ("reversed", None));
+        }
+        later(&told, reversed);
+        restored(&told, "kim");
+        assert_eq!((stands(&told, "kim"), figures(&told)), ((state, vec![]), (1, 0, 0, days)));
+        assert_eq!(told.house.account("jo"), Some((days, end)), "{half} {all:?} {reversed}");
+        replays(&told.house);
+    }
+    let told = with(|policy| policy.reward.hold_days = 7);
+    completes(&told, "kim");
+    part_refunded(&told, "kim", 33_333);
+    assert_eq!((stands(&told, "kim").0, of(&told, "kim").days), ("held", 21));
+    later(&told, 7);
+    assert_eq!((stands(&told, "kim").0, told.house.account("jo")), ("credited", Some((21, 28))));
+    part_refunded(&told, "kim", 50_000);
+    assert_eq!(told.house.account("jo"), Some((15, 22)), "of the whole, not of the rest");
+    replays(&told.house);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::domain::subscription::Subscription;
 pub struct Watch {
     holders: BTreeMap<CodeText, Person>,
     credited: BTreeMap<Id, Completion>,
+    /// Completions as they were last seen, and what was left of the days that a prorated refund took of them.
+    seen: BTreeMap<Id, (Completion, Span)>,
     /// What was left of the days of completions that were taken back for a refund.
     taken: BTreeMap<Id, Span>,
     /// The milestones of referrers: their days, and what was left of them while they are taken back.
@@ -54,6 +56,7 @@ impl Watch {
         let snapshot = house.ledger.snapshot();
         let circle_of = |person: Person| circle(&*snapshot, person).unwrap();
         let rows: Vec<Completion> = house.all();
+        transactions_complete_once(&rows);
         self.join_accounts(&circle_of, now);
         for row in rows.iter().filter(|row| matches!(row.state, CompletionState::Credited { .. })) {
             let referee = circle_of(row.referee);
@@ -66,14 +69,22 @@ impl Watch {
             let same = |other: &&Completion| other.campaign == row.campaign && referee.has(other.referee);
             assert!(self.credited.values().find(same).is_none(), "a referee completed twice: {row:?}");
             self.credited.insert(row.id, row.clone());
-            let given = self.taken.remove(&row.id).unwrap_or(Span::days(row.days.into()));
-            self.earn(circle_of(row.referrer).members().to_vec(), row.id, row.days, given, now);
+            let people = circle_of(row.referrer).members().to_vec();
+            match (self.taken.remove(&row.id), self.seen.get(&row.id).cloned()) {
+                (Some(left), Some((before, _))) => {
+                    self.earn(people, row.id, before.days, left, now);
+                    self.prorated(row, now);
+                }
+                _ => self.earn(people, row.id, row.days, Span::days(row.days.into()), now),
+            }
         }
         for row in &rows {
             let is_credited = matches!(row.state, CompletionState::Credited { .. });
             let Some(known) = self.credited.get(&row.id).cloned() else { continue };
-            if !is_credited || row.days < known.days {
-                let left = self.take_back(row.referrer, row.id, known.days, now);
+            if is_credited && row.cut != known.cut {
+                self.prorated(row, now);
+            } else if !is_credited || row.days < known.days {
+                let left = self.take_back(row.referrer, row.id, known.days, None, now);
                 if matches!(row.state, CompletionState::Reversed { .. }) {
                     self.taken.insert(row.id, left);
                 }
@@ -83,11 +94,18 @@ impl Watch {
                 false => self.credited.remove(&row.id),
             };
         }
+        for row in rows {
+            let whole = row.cut.map_or(Span::ZERO, |cut| Span::days(cut.days.into()));
+            let left = match self.seen.get(&row.id) {
+                Some((before, left)) if before.cut == row.cut => *left,
+                _ => whole,
+            };
+            self.seen.insert(row.id, (row, left));
+        }
         self.milestones(house, &circle_of, now);
         self.accounts_are_the_sum(house);
         redemptions_are_their_owners(house);
         counts_are_the_rows(house);
-        transactions_complete_once(&rows);
     }
 
     /// Reached where the count says so, and worth their days once.
@@ -111,7 +129,7 @@ impl Watch {
                         self.milestones.insert(key, (days, None));
                     }
                     (Some((days, None)), false) => {
-                        let left = self.take_back(row.person, id, days, now);
+                        let left = self.take_back(row.person, id, days, None, now);
                         self.milestones.insert(key, (days, Some(left)));
                     }
                     _ => {}
@@ -156,21 +174,45 @@ impl Watch {
             self.accounts.len() - 1
         });
         let model = &mut self.accounts[at];
-        if model.end() <= now.0 {
-            (model.floor, model.parts) = (model.end(), Vec::new());
+        if span > Span::ZERO {
+            if model.end() <= now.0 {
+                (model.floor, model.parts) = (model.end(), Vec::new());
+            }
+            model.parts.push((now.0, id, span.0));
         }
-        model.parts.push((now.0, id, span.0));
         model.parts.sort();
         model.days += days;
     }
 
+    /// What a prorated refund takes, or gives back where it was less than before.
+    fn prorated(&mut self, row: &Completion, now: At) {
+        let Some((before, left)) = self.seen.get(&row.id).cloned() else { return };
+        if before.cut == row.cut {
+            return;
+        }
+        if let Some(cut) = before.cut {
+            let people = self.accounts.iter().find(|model| model.ids.contains(&row.referrer));
+            let people = people.map_or(vec![row.referrer], |model| model.ids.clone());
+            self.earn(people, row.id, cut.days, left, now);
+        }
+        let mut left = Span::ZERO;
+        if let Some(cut) = row.cut {
+            left = self.take_back(row.referrer, row.id, cut.days, Some(Span::days(cut.days.into())), now);
+        }
+        self.seen.insert(row.id, (row.clone(), left));
+    }
+
     /// What had not passed of them.
-    fn take_back(&mut self, person: Person, id: Id, days: u32, now: At) -> Span {
+    fn take_back(&mut self, person: Person, id: Id, days: u32, part: Option<Span>, now: At) -> Span {
         let mut left = Span::ZERO;
         if let Some(model) = self.accounts.iter_mut().find(|model| model.ids.contains(&person)) {
             let to_come = |model: &Model| (model.end() - now.0).max(0);
             let before = to_come(model);
-            model.parts.retain(|(_, part, _)| *part != id);
+            let mut owed = part.map_or(i64::MAX, |part| part.0);
+            for (_, _, span) in model.parts.iter_mut().rev().filter(|(_, part, _)| *part == id) {
+                let taken = owed.min(*span);
+                (*span, owed) = (*span - taken, owed - taken);
+            }
             model.days -= days;
             left = Span::millis(before - to_come(model));
         }

@@ -215,13 +215,13 @@ fn every_type() {
     let reversed = Purchase { refund: Some(RefundWord::Reversed), ..notified() };
     check("REFUND_REVERSED", "", sample(), purchase_of(reversed.clone()));
     let revoked = Sample { transaction: json!({"revocationDate": NOW.0}), ..sample() };
-    let refunded = |refund| {
+    let refunded = |refund, refunded_share| {
         let period = reversed.period.clone().map(|period| Period { revoked_at: Some(NOW), ..period });
-        purchase_of(Purchase { refund: Some(refund), period, ..reversed.clone() })
+        purchase_of(Purchase { refund: Some(refund), refunded_share, period, ..reversed.clone() })
     };
-    check("REFUND_REVERSED", "", revoked, refunded(RefundWord::Reversed));
+    check("REFUND_REVERSED", "", revoked, refunded(RefundWord::Reversed, None));
     let revoked = Sample { transaction: json!({"revocationDate": NOW.0}), ..sample() };
-    check("REFUND", "", revoked, refunded(RefundWord::Refunded { at: NOW }));
+    check("REFUND", "", revoked, refunded(RefundWord::Refunded { at: NOW }, Some(Share::ALL)));
 }
 
 /// Payloads of the parts that are no `data`.

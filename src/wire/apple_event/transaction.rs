@@ -4,7 +4,7 @@ use super::{Fault, Flaw, Limits, Open, digest, environment, of_bundle};
 use crate::domain::at::At;
 use crate::domain::id::{Id, Person, UserId};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{About, Purchase, RefundWord, Report, Source};
+use crate::domain::purchase::{About, Purchase, RefundWord, Report, Share, Source};
 use crate::domain::subscription::{Offer, OfferKind, Period, Renewal, Status};
 use crate::wire::fields::Fields;
 use crate::wire::text;
@@ -147,9 +147,18 @@ fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
         app_transaction_id: fields.text("appTransactionId"),
         is_family_shared,
         refund: revoked_at.map(|at| RefundWord::Refunded { at }),
+        refunded_share: revoked_at.map(|_| refunded_share(fields)),
         period,
         ..Purchase::default()
     })
+}
+
+/// A percentage stands beside a prorated refund (Apple, revocationType); without one it is all.
+fn refunded_share(fields: &Fields) -> Share {
+    match (fields.word("revocationType").as_deref(), fields.number("revocationPercentage")) {
+        (None | Some("REFUND_PRORATED"), Some(part)) => Share::new(part),
+        _ => Share::ALL,
+    }
 }
 
 fn offer(fields: &Fields) -> Option<Offer> {

@@ -115,18 +115,24 @@ fn offers() {
 
 #[test]
 fn revocations() {
+    let all = Share::ALL;
     let kinds = [
-        json!({}),
-        json!({"revocationReason": 0}),
-        json!({"revocationReason": 1, "revocationType": "REFUND_FULL"}),
-        json!({"revocationReason": 1, "revocationType": "REFUND_PRORATED", "revocationPercentage": 50_000}),
-        json!({"revocationType": "FAMILY_REVOKE"}),
-        json!({"revocationType": "OF_NEXT_YEAR", "revocationReason": []}),
+        (json!({}), all),
+        (json!({"revocationReason": 0}), all),
+        (json!({"revocationReason": 1, "revocationType": "REFUND_FULL"}), all),
+        (json!({"revocationType": "REFUND_FULL", "revocationPercentage": 50_000}), all),
+        (json!({"revocationType": "REFUND_PRORATED", "revocationPercentage": 50_000}), Share::new(50_000)),
+        (json!({"revocationType": "REFUND_PRORATED", "revocationPercentage": 200_000}), all),
+        (json!({"revocationType": "REFUND_PRORATED"}), all),
+        (json!({"revocationPercentage": 33_333}), Share::new(33_333)),
+        (json!({"revocationType": "FAMILY_REVOKE"}), all),
+        (json!({"revocationType": "OF_NEXT_YEAR", "revocationReason": []}), all),
     ];
-    for kind in kinds {
+    for (kind, share) in kinds {
         let purchase = read(changed(json!({"revocationDate": NOW.0}), &kind)).unwrap().purchase;
         let expected = period(|period| period.revoked_at = Some(NOW));
-        assert_eq!(purchase, Purchase { refund: Some(RefundWord::Refunded { at: NOW }), ..expected }, "{kind}");
+        let refund = Some(RefundWord::Refunded { at: NOW });
+        assert_eq!(purchase, Purchase { refund, refunded_share: Some(share), ..expected }, "{kind}");
         assert_eq!(read(kind.clone()).unwrap().purchase, bought(), "{kind}");
     }
 }
