@@ -251,7 +251,7 @@ mod tests {
         let (tested, changes) = tested.join(NOON);
         let account = &changes.accounts[0];
         assert_eq!((account.days, account.end), (0, NOON));
-        assert!(matches!(changes.effects[..], [Effect::Grant { shorter: true, .. }]));
+        assert!(matches!(changes.effects[..], [Effect::Grant { take_back: Some(_), .. }]));
         assert_eq!(tested.claims[0].completion.as_ref().map(|row| (row.is_test, row.days)), Some((true, 0)));
 
         let mut known = confirmed;

@@ -7,6 +7,7 @@ use super::claim::{Claim, ClaimState};
 use super::code::CodeState;
 use super::completion::{Completion, CompletionState, Cut, Method, Reason};
 use super::delivery::Effect;
+use super::grant::TakeBack;
 use super::id::Id;
 use super::policy::{Expiry, Policy};
 use super::purchase::Share;
@@ -194,7 +195,7 @@ impl Case {
         let part = Part { at: now, id, span };
         let account = Account::earn(self.accounts.remove(&person), person, to, days, part);
         if span > Span::ZERO {
-            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: false });
+            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back: None });
         }
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
@@ -215,8 +216,9 @@ impl Case {
         }
         let person = self.account_of(completion);
         let account = self.accounts.remove(&person).expect("what was earned stands in an account");
+        let take_back = Some(TakeBack::over(account.end));
         let (account, left) = account.lose(id, days, part, now);
-        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, shorter: true });
+        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back });
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
         left

@@ -131,11 +131,7 @@ impl Reason {
     /// Whether it holds a completion until somebody has looked at it.
     pub fn is_flag(self) -> bool {
         match self {
-            Reason::SelfReferral
-            | Reason::Refund
-            | Reason::PartRefund
-            | Reason::ByHand
-            | Reason::FamilyShared => false,
+            Reason::SelfReferral | Reason::Refund | Reason::PartRefund | Reason::ByHand | Reason::FamilyShared => false,
             Reason::TooFast
             | Reason::PerDay
             | Reason::PerNetwork

@@ -1,6 +1,7 @@
 //! What leaves the house: effects, the lanes they wait in, and what an attempt came to.
 
 use super::at::{At, Span};
+use super::grant::TakeBack;
 use super::id::{Id, Person};
 use super::reward::Account;
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// RevenueCat: the entitlement of `to`, until `end`. Sent again it changes nothing. Where what was
-    /// sent before may go further (`shorter`) it is revoked first, and granted anew only if the end is
-    /// yet to come: RevenueCat lets the furthest end win.
-    Grant { account: Person, to: Person, end: At, shorter: bool },
+    /// sent before may go further it is taken back first, and granted anew only if the end is yet to come.
+    Grant { account: Person, to: Person, end: At, take_back: Option<TakeBack> },
     /// App Store Connect: make this batch.
     RequestBatch { campaign: String, batch: Id },
     /// App Store Connect: read the batch's codes.
@@ -102,8 +102,9 @@ impl Effect {
     /// This wish in the place of an older one: what was still to be revoked is still to be.
     fn instead_of(self, older: &Effect) -> Effect {
         match (self, older) {
-            (Effect::Grant { account, to, end, shorter }, Effect::Grant { shorter: owed, .. }) => {
-                Effect::Grant { account, to, end, shorter: shorter || *owed }
+            (Effect::Grant { account, to, end, take_back }, Effect::Grant { take_back: owed, .. }) => {
+                let both = take_back.into_iter().chain(*owed).reduce(TakeBack::and);
+                Effect::Grant { account, to, end, take_back: both }
             }
             (Effect::CatchUp { is_test, since }, Effect::CatchUp { since: owed, .. }) => {
                 Effect::CatchUp { is_test, since: since.min(*owed) }
@@ -114,10 +115,12 @@ impl Effect {
     /// The wish as it is by now: what was granted may have changed since, on either side of a pause.
     pub fn as_of(self, account: Option<&Account>) -> Effect {
         match (self, account) {
-            (Effect::Grant { account, to, shorter, .. }, Some(now)) => {
-                Effect::Grant { account, to, end: now.end, shorter }
+            (Effect::Grant { account, to, take_back, .. }, Some(now)) => {
+                Effect::Grant { account, to, end: now.end, take_back }
             }
-            (Effect::Grant { account, to, end, .. }, None) => Effect::Grant { account, to, end, shorter: true },
+            (Effect::Grant { account, to, end, take_back }, None) => {
+                Effect::Grant { account, to, end, take_back: take_back.or(Some(TakeBack::over(end))) }
+            }
             (other, _) => other,
         }
     }
@@ -206,6 +209,10 @@ pub enum Outcome {
     },
     /// Looked for after a lost answer, and not there.
     Absent,
+    /// Before anything is revoked: somebody else's grants reach until then.
+    Found {
+        others: At,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,6 +316,7 @@ impl Item {
                 self.last_error = Some(why.clone());
                 (self.unsure, self.looks) = (true, 0);
             }
+            Outcome::Found { .. } => self.state = ItemState::Waiting { next: now },
             Outcome::Absent => {
                 self.looks += 1;
                 self.unsure = self.looks < LOOKS;
@@ -316,6 +324,9 @@ impl Item {
                 self.state = ItemState::Waiting { next: now.plus(pause) };
                 self.last_error = Some("the answer was lost; looked for it, not there".to_owned());
             }
+        }
+        if let (Outcome::Found { others }, Effect::Grant { take_back: Some(wish), .. }) = (outcome, &mut self.effect) {
+            wish.others = wish.others.max(Some(*others));
         }
         if self.attempts >= ATTEMPTS && self.state.is_open() {
             self.state = ItemState::Dead { at: now };
@@ -346,7 +357,7 @@ mod tests {
     use super::*;
 
     fn item() -> Item {
-        let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9), shorter: false };
+        let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9), take_back: None };
         Item::new(ItemId { seq: 7, n: 0 }, effect, At(0))
     }
 
@@ -380,7 +391,7 @@ mod tests {
             item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
         assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));
         let newer = one
-            .renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10), shorter: false }, 8);
+            .renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10), take_back: None }, 8);
         assert!(!newer.is_due(At(0).plus(Span::hours(1))) && newer.is_due(At(0).plus(Span::hours(2))));
         assert_eq!(newer.caused_by, 8);
     }

@@ -19,6 +19,7 @@ pub mod claim;
 pub mod redemption;
 pub mod completion;
 pub mod reward;
+pub mod grant;
 pub mod delivery;
 pub mod screening;
 pub mod case;

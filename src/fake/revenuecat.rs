@@ -123,6 +123,11 @@ impl RevenueCat {
     pub fn grants(&self, user: &str) -> usize {
         lock(&self.project.subscribers).get(user).map_or(0, Subscriber::grants)
     }
+    /// Somebody grants an entitlement by hand, for one of RevenueCat's durations or (`custom`) until an end.
+    pub fn give(&self, user: &str, entitlement: &str, kind: &str, end: At) {
+        self.project
+            .with(user, |subscriber, _| subscriber.grant(user, entitlement, kind, end, self.project.setup.clock.now()));
+    }
     /// A purchase in the App Store that RevenueCat knows of.
     pub fn buy(&self, user: &str, bought: StoreSubscription) {
         self.project.with(user, |subscriber, _| subscriber.buy(bought));

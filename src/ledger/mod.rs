@@ -43,7 +43,7 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 

@@ -11,6 +11,7 @@ use crate::domain::code::CodeText;
 use crate::domain::decide::delivery::{Begin, Recover, Settle};
 use crate::domain::decide::{By, Command, Reply};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, Outcome};
+use crate::domain::grant::{Next, TakeBack};
 use crate::domain::id::{Id, Person};
 use crate::ledger::key::{Key, after_prefix, item_of};
 use crate::ledger::store::Store;
@@ -158,6 +159,7 @@ impl Courier {
                 tracing::warn!(app = self.app, kind, attempt = item.attempts, why, "not delivered; it is tried again");
             }
             Outcome::Never { why } => tracing::error!(app = self.app, kind, why, "cannot be delivered"),
+            Outcome::Found { .. } => tracing::info!(app = self.app, kind, "somebody else granted time; it is kept"),
             Outcome::Absent => tracing::warn!(app = self.app, kind, "looked for after a lost answer; not there"),
         }
         let settle = Command::Settle(Settle { item: item.id, outcome });
@@ -172,7 +174,7 @@ impl Courier {
 
     async fn attempt(&self, item: &Item) -> Result<Outcome, Outcome> {
         match &item.effect {
-            Effect::Grant { to, end, shorter, .. } => self.grant(*to, *end, *shorter).await,
+            Effect::Grant { to, end, take_back, .. } => self.grant(*to, *end, *take_back).await,
             Effect::RequestBatch { batch, .. } if item.unsure => self.look_for(*batch).await,
             Effect::RequestBatch { batch, .. } => self.request(*batch).await,
             Effect::FetchCodes { batch, .. } => self.fetch(*batch).await,
@@ -190,18 +192,32 @@ impl Courier {
         self.outside.apple.as_ref().ok_or_else(|| not_configured("app_store_server"))
     }
 
-    /// RevenueCat lets the furthest end win, so a shorter one takes a revocation first.
-    async fn grant(&self, to: Person, end: At, shorter: bool) -> Result<Outcome, Outcome> {
+    /// Where days are taken back, RevenueCat is read before anything is revoked.
+    async fn grant(&self, to: Person, end: At, take_back: Option<TakeBack>) -> Result<Outcome, Outcome> {
         let revenuecat = self.outside.revenuecat.as_ref().ok_or_else(|| not_configured("revenuecat"))?;
         let user = people::user_of(&*self.ledger.snapshot(), to).map_err(|error| again(&error))?;
         let user = user.ok_or_else(|| Outcome::Never { why: "the person was erased".to_owned() })?;
-        if shorter {
-            revenuecat.revoke(&user, &self.outside.entitlement).await.map_err(outcome)?;
-            if end <= self.clock.now() {
-                return Ok(Outcome::Done(Answer::Granted { end }));
+        let entitlement = &self.outside.entitlement;
+        let next = match take_back {
+            None => Next::Grant { until: end },
+            Some(wish) => {
+                let shown = revenuecat.grants(&user, entitlement).await.map_err(reading)?;
+                wish.next(end, &shown, self.clock.now())
             }
-        }
-        let granted = revenuecat.grant(&user, &self.outside.entitlement, end).await.map_err(outcome)?;
+        };
+        let until = match next {
+            Next::Done(end) => return Ok(Outcome::Done(Answer::Granted { end })),
+            Next::Remember { others } => return Ok(Outcome::Found { others }),
+            Next::Grant { until } => until,
+            Next::Revoke { until } => {
+                revenuecat.revoke(&user, entitlement).await.map_err(outcome)?;
+                if until <= self.clock.now() {
+                    return Ok(Outcome::Done(Answer::Granted { end }));
+                }
+                until
+            }
+        };
+        let granted = revenuecat.grant(&user, entitlement, until).await.map_err(outcome)?;
         // Without an end in the answer nothing was granted that we can see.
         Ok(Outcome::Done(Answer::Granted { end: granted.unwrap_or(At(0)) }))
     }

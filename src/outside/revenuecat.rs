@@ -3,6 +3,7 @@
 use super::Failure;
 use super::client::{Answer, Client, Limits};
 use crate::domain::at::At;
+use crate::domain::grant::Shown;
 use crate::domain::id::UserId;
 use crate::wire::revenuecat::{self as wire, ApiError};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -25,24 +26,26 @@ impl RevenueCat {
     pub async fn grant(&self, user: &UserId, entitlement: &str, end: At) -> Result<Option<At>, Failure> {
         let request = self.post(wire::grant_path(user, entitlement))?;
         let request = request.header(CONTENT_TYPE, "application/json").body(wire::grant_body(end));
-        self.promo_end(request, user, entitlement).await
+        self.read(request, user, |body| wire::promo_end(body, entitlement)).await
     }
 
     /// Takes every grant of the entitlement away and gives the furthest end that is left.
     pub async fn revoke(&self, user: &UserId, entitlement: &str) -> Result<Option<At>, Failure> {
         let request = self.post(wire::revoke_path(user, entitlement))?;
-        self.promo_end(request, user, entitlement).await
+        self.read(request, user, |body| wire::promo_end(body, entitlement)).await
+    }
+
+    /// The grants of the entitlement that RevenueCat shows.
+    pub async fn grants(&self, user: &UserId, entitlement: &str) -> Result<Vec<Shown>, Failure> {
+        let request = self.request(Method::GET, wire::subscriber_path(user))?;
+        self.read(request, user, |body| wire::grants(body, entitlement)).await
     }
 
     /// The App Store transactions that RevenueCat knows of a user. It makes users that it does not know, so
     /// only those are asked for whom the app named.
     pub async fn transactions(&self, user: &UserId) -> Result<Vec<String>, Failure> {
         let request = self.request(Method::GET, wire::subscriber_path(user))?;
-        let answer = self.client.call(request, Limits::USUAL).await?;
-        if answer.is_success() {
-            return wire::transactions(&answer.body).map_err(|fault| Failure::Unsure(fault.to_string()));
-        }
-        Err(failure(&answer, user))
+        self.read(request, user, wire::transactions).await
     }
 
     fn post(&self, path: Result<String, wire::Fault>) -> Result<RequestBuilder, Failure> {
@@ -55,15 +58,15 @@ impl RevenueCat {
         Ok(request.bearer_auth(&self.api_key).header(ACCEPT, "application/json"))
     }
 
-    async fn promo_end(
+    async fn read<T>(
         &self,
         request: RequestBuilder,
         user: &UserId,
-        entitlement: &str,
-    ) -> Result<Option<At>, Failure> {
+        read: impl Fn(&[u8]) -> Result<T, wire::Fault>,
+    ) -> Result<T, Failure> {
         let answer = self.client.call(request, Limits::USUAL).await?;
         if answer.is_success() {
-            return wire::promo_end(&answer.body, entitlement).map_err(|fault| Failure::Unsure(fault.to_string()));
+            return read(&answer.body).map_err(|fault| Failure::Unsure(fault.to_string()));
         }
         Err(failure(&answer, user))
     }

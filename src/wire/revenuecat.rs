@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::domain::at::At;
+use crate::domain::grant::Shown;
 use crate::domain::id::UserId;
 use serde_json::{Value, json};
 
@@ -73,18 +74,28 @@ const KINDS: &[&str] = &[
     "lifetime",
 ];
 
-/// The furthest end of the entitlement's grants, from a subscriber object. Its `entitlements` show the purchase
-/// with the furthest end only, whatever its store, so the grants are read from `subscriptions` too.
+/// The furthest end of the entitlement's grants, from a subscriber object.
 pub fn promo_end(body: &[u8], entitlement: &str) -> Result<Option<At>, Fault> {
+    Ok(grants(body, entitlement)?.into_iter().map(|grant| grant.end).max())
+}
+
+/// The entitlement's grants, from a subscriber object. Its `entitlements` show the purchase with the furthest end only,
+/// whatever its store, so the grants are read from `subscriptions` too.
+pub fn grants(body: &[u8], entitlement: &str) -> Result<Vec<Shown>, Fault> {
     let body: Value = serde_json::from_slice(body).map_err(|_| Fault::Shape)?;
     let subscriber = body["subscriber"].as_object().ok_or(Fault::Shape)?;
     let prefix = format!("rc_promo_{entitlement}_");
     let granted = |product: &str| product.strip_prefix(&prefix).is_some_and(|kind| KINDS.contains(&kind));
     let grants = subscriber.get("subscriptions").and_then(Value::as_object).into_iter().flatten();
     let grants = grants.filter(|(product, grant)| granted(product) && grant["store"] == "promotional");
-    let shown = subscriber.get("entitlements").and_then(|all| all.get(entitlement));
-    let shown = shown.filter(|shown| shown["product_identifier"].as_str().is_some_and(|p| p.starts_with("rc_promo_")));
-    Ok(grants.map(|(_, grant)| grant).chain(shown).filter_map(expires).max())
+    let named = subscriber.get("entitlements").and_then(|all| all.get(entitlement));
+    let named = named.and_then(|named| Some((named["product_identifier"].as_str()?, named)));
+    let named = named.filter(|(product, _)| product.starts_with("rc_promo_"));
+    let all = grants.map(|(product, grant)| (product.as_str(), grant)).chain(named);
+    let shown = |(product, grant): (&str, &Value)| {
+        Some(Shown { end: expires(grant)?, is_custom: product.ends_with("_custom") })
+    };
+    Ok(all.filter_map(shown).collect())
 }
 
 fn expires(item: &Value) -> Option<At> {

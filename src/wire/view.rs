@@ -288,6 +288,9 @@ impl View<'_> {
                 Outcome::Again { why, .. } | Outcome::Never { why } | Outcome::Unsure { why } => {
                     format!("a delivery failed: {why}")
                 }
+                Outcome::Found { others } => {
+                    format!("somebody else's grants reach until {}; they are kept", rfc3339(*others))
+                }
                 Outcome::Absent => "a delivery with a lost answer was looked for and not found".to_owned(),
             },
             Command::Recover(_) => "a delivery was interrupted by the end of the process".to_owned(),

@@ -13,6 +13,8 @@ const RENEWED: &str = "2000000000000002";
 /// A user id that Apple can be told.
 const BOB: &str = "E621E1F8-C36C-495A-93FC-0C247A3E6E5F";
 
+const OTHERS: [&str; 3] = [BOB, "F621E1F8-C36C-495A-93FC-0C247A3E6E5F", "D621E1F8-C36C-495A-93FC-0C247A3E6E5F"];
+
 fn bought() -> Transaction {
     Transaction::purchase(ID, NOW).offer_code(OFFER).token(BOB)
 }
@@ -222,9 +224,8 @@ async fn a_refunded_renewal_that_was_told_first_is_not_the_redemption() {
 #[tokio::test]
 async fn the_days_of_other_completions_stay() {
     let world = World::with_apple(|_| {}).await;
-    let users = [BOB, "F621E1F8-C36C-495A-93FC-0C247A3E6E5F", "D621E1F8-C36C-495A-93FC-0C247A3E6E5F"];
-    let buys = |n: usize| Transaction::purchase(&format!("200000000000001{n}"), NOW).offer_code(OFFER).token(users[n]);
-    for (n, user) in users.iter().enumerate() {
+    let buys = |n: usize| Transaction::purchase(&format!("200000000000001{n}"), NOW).offer_code(OFFER).token(OTHERS[n]);
+    for (n, user) in OTHERS.iter().enumerate() {
         let code = world.my_code("ann").await;
         world.claim(&code, user).await.is(201);
         world.apple(&Notification::subscribed(&buys(n), NOW)).await.is(200);
@@ -243,6 +244,77 @@ async fn the_days_of_other_completions_stay() {
     let stats = world.get("/referral/stats", "ann").await.is(200).json();
     assert_eq!(stats["completions"], json!({"credited": 2, "held": 0, "reversed": 1}));
     assert_eq!(world.all("completions?status=reversed").await.len(), 1);
+    world.done().await;
+}
+
+/// The team granted something by hand; the referrer's thirty days, or sixty, are taken back to thirty, or none.
+#[tokio::test]
+async fn what_the_team_granted_stays() {
+    let none: &[&str] = &[];
+    // (kind and days of the team's grant, completions, refunds) -> days left, whether anything was revoked
+    for (kind, given, completions, refunds, days, revokes) in [
+        ("monthly", 31, 1, 1, 31, 0),
+        ("weekly", 7, 1, 1, 7, 1),
+        ("weekly", 7, 2, 1, 30, 1),
+        ("two_month", 61, 2, 1, 61, 0),
+        ("monthly", 31, 2, 1, 31, 1),
+        ("custom", 90, 2, 2, 90, 0),
+        ("lifetime", 73_000, 2, 1, 73_000, 0),
+    ] {
+        for faults in [none, &["grant"], &["revoke"], &["read"], &["grant", "revoke", "read"]] {
+            let world = World::with_apple(|_| {}).await;
+            let buys = |n: usize| {
+                Transaction::purchase(&format!("200000000000001{n}"), NOW).offer_code(OFFER).token(OTHERS[n])
+            };
+            for (n, user) in OTHERS.iter().enumerate().take(completions) {
+                let code = world.my_code("ann").await;
+                world.claim(&code, user).await.is(201);
+                world.apple(&Notification::subscribed(&buys(n), NOW)).await.is(200);
+            }
+            world.rest().await;
+            world.revenuecat.give("ann", "premium", kind, world.now().plus(Span::days(given)));
+            for fault in faults {
+                let op = match *fault {
+                    "grant" => Op::Grant,
+                    "revoke" => Op::Revoke,
+                    _ => Op::GetSubscriber,
+                };
+                world.revenuecat.faults().next(Some(op), 2, Fault::AcceptThenDrop);
+            }
+            for n in 0..refunds {
+                world.apple(&Notification::refund(&buys(n), world.now())).await.is(200);
+            }
+            world.rest().await;
+            let row = format!("{kind} {given} {completions} {refunds} {faults:?}");
+            assert_eq!(left(&world), days, "{row}");
+            let revoked =
+                world.revenuecat.calls().iter().filter(|call| call.path.ends_with("revoke_promotionals")).count();
+            assert_eq!(revoked > 0, revokes > 0, "{row}");
+            world.done().await;
+        }
+    }
+}
+
+/// Time that somebody granted, and that was kept when days were taken back, is there after the process ended in between.
+#[tokio::test]
+async fn what_the_team_granted_is_remembered() {
+    let mut world = World::with_apple(|_| {}).await;
+    let buys = || Transaction::purchase(ID, NOW).offer_code(OFFER).token(BOB);
+    let code = world.my_code("ann").await;
+    world.claim(&code, BOB).await.is(201);
+    world.apple(&Notification::subscribed(&buys(), NOW)).await.is(200);
+    world.rest().await;
+    world.revenuecat.give("ann", "premium", "weekly", world.now().plus(Span::days(7)));
+    world.revenuecat.faults().until_cleared(Some(Op::Grant), Fault::Status(500));
+    world.apple(&Notification::refund(&buys(), world.now())).await.is(200);
+    world.later(Span::seconds(3)).await;
+    assert_eq!(left(&world), 0, "revoked, and not granted again yet");
+    world.restart().await;
+    world.revenuecat.faults().clear();
+    world.rest().await;
+    assert_eq!(left(&world), 7);
+    let kept = world.admin("explain/ann").await["items"].to_string();
+    assert!(kept.contains("somebody else's grants reach until"), "{kept}");
     world.done().await;
 }
 

@@ -4,6 +4,7 @@ use super::pool::{chunks, shelve};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::grant::ROUNDING;
 use crate::domain::hearing::{Hearing, TestEnd};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
@@ -122,9 +123,6 @@ fn checked(item: &Item, stock: Option<&Stock>, outcome: &Outcome) -> Outcome {
     }
 }
 
-/// RevenueCat gives whole seconds.
-const ROUNDING: crate::domain::at::Span = crate::domain::at::Span::seconds(1);
-
 /// What the outcome means for the batch and the stock.
 fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
     let (mut batch, mut pool) = (stock.batch.clone(), stock.pool.clone());
@@ -143,7 +141,7 @@ fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
             decision.put(Put::Batch(batch));
             decision.put_pool(pool, policy, stamp.at, false);
         }
-        Outcome::Done(_) | Outcome::Absent => {}
+        Outcome::Done(_) | Outcome::Absent | Outcome::Found { .. } => {}
         Outcome::Again { why, .. } | Outcome::Never { why } | Outcome::Unsure { why } => {
             if matches!(item.state, ItemState::Dead { .. }) {
                 give_up(batch, pool, why, stamp, decision);
@@ -254,7 +252,7 @@ impl Family for DiscardFamily {
 /// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications: one
 /// that came to nothing is a finding, and no delivery that anybody has to deal with.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
-    let owes = matches!(item.effect, Effect::Grant { shorter: true, .. });
+    let owes = matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
     let is_test = matches!(item.effect, Effect::RequestTest { .. } | Effect::CheckTest { .. });
     let is_over = match item.state {
         ItemState::Waiting { .. } => facts.is_outdated && !owes,
@@ -281,10 +279,11 @@ mod tests {
     use crate::domain::at::{At, Span};
     use crate::domain::batch::Origin;
     use crate::domain::code::CodeText;
+    use crate::domain::grant::TakeBack;
     use crate::domain::sample::{self, NOON, day, person, stamp};
 
     fn grant(end: At) -> Effect {
-        Effect::Grant { account: person(1), to: person(1), end, shorter: false }
+        Effect::Grant { account: person(1), to: person(1), end, take_back: None }
     }
 
     fn fetch() -> Effect {
@@ -348,12 +347,13 @@ mod tests {
     #[test]
     fn an_attempt_asks_for_what_is_wished_by_now() {
         let account = |end| Some(sample::account(1, end));
-        for (account, end, shorter) in
-            [(account(day(30)), day(30), false), (account(day(60)), day(60), false), (None, day(30), true)]
+        let all = Some(TakeBack::over(day(30)));
+        for (account, end, take_back) in
+            [(account(day(30)), day(30), None), (account(day(60)), day(60), None), (None, day(30), all)]
         {
             let facts = ItemFacts { account, ..facts(grant(day(30)), WAITING) };
             let decision = BeginFamily::decide(&facts, &Begin { item: ItemId { seq: 1, n: 0 } }, stamp(NOON)).unwrap();
-            let effect = Effect::Grant { account: person(1), to: person(1), end, shorter };
+            let effect = Effect::Grant { account: person(1), to: person(1), end, take_back };
             assert_eq!((&item(&decision).effect, item(&decision).state), (&effect, BEGUN));
         }
     }

@@ -137,7 +137,7 @@ fn link(link: &Link, cases: &mut [Case], now: At, decision: &mut Decision) {
         cases.iter_mut().for_each(|case| _ = case.accounts.remove(&old.person));
     }
     if link.accounts.iter().all(|account| account.end < joined.end) {
-        decision.effects.push(Effect::Grant { account: name, to: joined.to, end: joined.end, shorter: false });
+        decision.effects.push(Effect::Grant { account: name, to: joined.to, end: joined.end, take_back: None });
     }
     cases.iter_mut().for_each(|case| _ = case.accounts.insert(name, joined.clone()));
     decision.put(Put::Account(joined));

@@ -41,7 +41,9 @@ impl Family for ReviewFamily {
         let by_hand = completion.reasons.contains(&Reason::ByHand);
         let state = match (command.verdict, completion.state) {
             (Verdict::Approve, CompletionState::Held { .. }) => CompletionState::Credited { at: stamp.at },
-            (Verdict::Approve, CompletionState::Reversed { .. }) if by_hand && refunded(&case, &completion) != Some(Share::ALL) => {
+            (Verdict::Approve, CompletionState::Reversed { .. })
+                if by_hand && refunded(&case, &completion) != Some(Share::ALL) =>
+            {
                 CompletionState::Credited { at: stamp.at }
             }
             (Verdict::Reject, state) if !matches!(state, CompletionState::Rejected { .. }) => {

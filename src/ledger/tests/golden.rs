@@ -10,6 +10,7 @@ use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
 use crate::domain::download::Download;
+use crate::domain::grant::TakeBack;
 use crate::domain::hearing::{Hearing, Test, TestEnd};
 use crate::domain::id::Person;
 use crate::domain::network::Network;
@@ -82,7 +83,12 @@ fn every_record_is_read_as_it_was_written() {
     };
     let item = Item {
         id: ItemId { seq: 7, n: 1 },
-        effect: Effect::Grant { account: one, to: one, end: NOON, shorter: true },
+        effect: Effect::Grant {
+            account: one,
+            to: one,
+            end: NOON,
+            take_back: Some(TakeBack { over: NOON, others: Some(NOON) }),
+        },
         state: ItemState::Waiting { next: NOON },
         attempts: 2,
         unsure: true,

@@ -245,13 +245,13 @@ fn what_was_taken_back_stays_so_on_the_way_out() {
     house.wait(Span::minutes(5));
     for item in house.items("grant") {
         let sent = house.begin(item.id).unwrap();
-        assert!(matches!(sent.effect, Effect::Grant { shorter: true, .. }), "{sent:?}");
+        assert!(matches!(sent.effect, Effect::Grant { take_back: Some(_), .. }), "{sent:?}");
         house.ask(Command::Settle(Settle { item: item.id, outcome: later(3600) })).unwrap();
     }
     let next = house.my_code("jo");
     house.claim("kim", &next).unwrap();
     house.buy(&["kim"]);
-    let kept = |item: &Item| matches!(item.effect, Effect::Grant { shorter: true, .. });
+    let kept = |item: &Item| matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
     assert!(house.items("grant").iter().all(kept), "what is still to be revoked is not forgotten");
 }
 

@@ -244,7 +244,7 @@ fn who_turns_out_to_be_the_referrer_loses_the_days() {
     assert_eq!(house.account("jo"), Some((30, 30)));
     assert_eq!(house.redemption("T-jo2").state.word(), "rejected");
     let end = NOON.plus(Span::days(30));
-    let is_it = |item: &Item| matches!(item.effect, Effect::Grant { end: at, shorter: true, .. } if at == end);
+    let is_it = |item: &Item| matches!(item.effect, Effect::Grant { end: at, take_back: Some(_), .. } if at == end);
     assert!(house.items("grant").iter().any(is_it));
 }
 

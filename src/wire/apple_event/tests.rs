@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::purchase::Purchase;
+use crate::domain::purchase::{Purchase, Share};
 use crate::domain::subscription::{Offer, OfferKind, Period, Renewal, Status};
 use serde_json::{Value, json};
 
