@@ -3,6 +3,7 @@
 pub mod app_store_connect;
 pub mod app_store_server;
 pub mod client;
+pub mod device_check;
 pub mod jwks;
 pub mod revenuecat;
 #[cfg(test)]
