@@ -31,6 +31,8 @@ pub enum Op {
     NotificationHistory,
     RequestTest,
     TestStatus,
+    QueryBits,
+    UpdateBits,
 }
 
 impl Op {
@@ -44,7 +46,14 @@ impl Op {
             | Op::NotificationHistory
             | Op::RequestTest
             | Op::TestStatus => true,
-            Op::CreateBatch | Op::ListBatches | Op::Values | Op::Grant | Op::Revoke | Op::GetSubscriber => false,
+            Op::CreateBatch
+            | Op::ListBatches
+            | Op::Values
+            | Op::Grant
+            | Op::Revoke
+            | Op::GetSubscriber
+            | Op::QueryBits
+            | Op::UpdateBits => false,
         }
     }
 }

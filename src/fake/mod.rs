@@ -7,6 +7,7 @@ pub mod apple_chain;
 pub mod apple_event;
 pub mod calls;
 pub mod client;
+pub mod device_check;
 pub mod faults;
 pub mod revenuecat;
 pub mod revenuecat_event;
