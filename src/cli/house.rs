@@ -1,7 +1,7 @@
 //! The appliance put together: ledgers, what runs by itself, listeners.
 
 use crate::clock::Clock;
-use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Tls};
+use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret, Tls};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::{By, Command};
 use crate::entropy::{Ahead, Entropy};
@@ -17,6 +17,7 @@ use crate::motor::{Apple, Bells, Courier, Outside, Timers, catch_up, keep_keys, 
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
 use crate::outside::client::Client;
+use crate::outside::device_check::{self, DeviceCheck};
 use crate::outside::revenuecat::RevenueCat;
 use crate::wire::jws;
 use crate::wire::private_key::PrivateKey;
@@ -230,11 +231,9 @@ fn outside(
 ) -> Result<Outside> {
     let app_store_connect = match &app.app_store_connect {
         Some(given) => {
-            let key = PrivateKey::parse(given.private_key.expose().as_bytes())
-                .context("app_store_connect.private_key cannot be used")?;
             let account = Account {
                 base_url: given.base_url.clone(),
-                key,
+                key: private_key(&given.private_key, "app_store_connect")?,
                 key_id: given.key_id.clone(),
                 issuer: given.issuer_id.clone(),
             };
@@ -244,12 +243,10 @@ fn outside(
     };
     let apple = match &app.app_store_server {
         Some(given) => {
-            let key = PrivateKey::parse(given.private_key.expose().as_bytes())
-                .context("app_store_server.private_key cannot be used")?;
             let account = app_store_server::Account {
                 production_url: given.production_url.clone(),
                 sandbox_url: given.sandbox_url.clone(),
-                key,
+                key: private_key(&given.private_key, "app_store_server")?,
                 key_id: given.key_id.clone(),
                 issuer: given.issuer_id.clone(),
                 bundle_id: app.bundle_id.clone(),
@@ -265,10 +262,27 @@ fn outside(
         }
         None => None,
     };
+    // Nothing asks yet; a key that cannot be used is still found at the start.
+    device_check(app, client, clock)?;
     let known = app.revenuecat.as_ref();
     let revenuecat = known.map(|given| RevenueCat::new(client.clone(), &given.base_url, given.api_key.expose()));
     let entitlement = known.map_or_else(String::new, |given| given.entitlement.clone());
     Ok(Outside { app_store_connect, revenuecat, apple, entitlement })
+}
+
+fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {
+    let Some(given) = &app.device_check else { return Ok(None) };
+    let account = device_check::Account {
+        base_url: given.base_url.clone(),
+        key: private_key(&given.private_key, "device_check")?,
+        key_id: given.key_id.clone(),
+        team_id: given.team_id.clone(),
+    };
+    Ok(Some(DeviceCheck::new(client.clone(), account, clock.clone())))
+}
+
+fn private_key(given: &Secret, table: &str) -> Result<PrivateKey> {
+    PrivateKey::parse(given.expose().as_bytes()).with_context(|| format!("{table}.private_key cannot be used"))
 }
 
 fn verifier(jwt: &config::Jwt) -> Result<Verifier> {

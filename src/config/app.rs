@@ -2,8 +2,8 @@
 
 use super::section::{Section, child, is_name, note};
 use super::{
-    Algorithm, App, AppStoreConnect, AppStoreServer, Auth, Fault, Jwt, JwtKey, Notifications, RevenueCat, campaign,
-    reserved, secret, url,
+    Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
+    campaign, reserved, secret, url,
 };
 use std::collections::BTreeMap;
 
@@ -66,9 +66,10 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
     let time_zone = s.parsed_or("time_zone", "UTC", time_zone);
     let auth = auth(s.table_or_empty("auth"));
     let (has_connect, has_revenuecat) = (s.has("app_store_connect"), s.has("revenuecat"));
-    let asks_apple = s.has("app_store_server");
+    let (asks_apple, has_device_check) = (s.has("app_store_server"), s.has("device_check"));
     let app_store_connect = s.table("app_store_connect").and_then(app_store_connect);
     let app_store_server = s.table("app_store_server").and_then(app_store_server);
+    let device_check = s.table("device_check").and_then(device_check);
     let revenuecat = s.table("revenuecat").and_then(revenuecat);
     let notifications = notifications(s.table_or_empty("notifications"));
     reserved::app(&mut s);
@@ -89,6 +90,10 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         let what = format!("is missing, and campaign {} grants days through it", c.policy.campaign);
         s.wrong("revenuecat", what, "add the table, or set the campaign's reward.days = 0 and no milestones");
     }
+    if !has_device_check && let Some(c) = campaigns.iter().find(|c| c.policy.fraud.device_check) {
+        let what = format!("is missing, and campaign {} has fraud.device_check = \"hold\"", c.policy.campaign);
+        s.wrong("device_check", what, "add the DeviceCheck key, or set the campaign's fraud.device_check = \"off\"");
+    }
     Some(App {
         name,
         bundle_id: bundle_id?,
@@ -99,6 +104,7 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         auth: auth?,
         app_store_connect,
         app_store_server,
+        device_check,
         revenuecat,
         notifications,
         campaigns,
@@ -233,6 +239,14 @@ fn is_certificate(bytes: &[u8]) -> bool {
     }
 }
 
+fn device_check(mut s: Section<'_>) -> Option<DeviceCheck> {
+    let team_id = s.needed_text("team_id", "the ten characters of the team's id in the developer account");
+    let key_id = s.needed_text("key_id", "the ten characters of the DeviceCheck key's name in the developer account");
+    let private_key = s.needed_secret("private_key", 0);
+    let base_url = s.parsed_or("base_url", "https://api.devicecheck.apple.com", url::base)?;
+    Some(DeviceCheck { team_id, key_id, private_key, base_url })
+}
+
 /// Apple tries for six and a half days (Apple, Responding to App Store Server Notifications).
 fn notifications(mut s: Section<'_>) -> Notifications {
     let max_age_days = s.count("max_age_days", 0..=3650, 8);
@@ -251,7 +265,79 @@ fn revenuecat(mut s: Section<'_>) -> Option<RevenueCat> {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::{BASE, keys, loaded};
+    use super::*;
+    use crate::config::Secret;
+    use crate::config::tests::{BASE, HUSH, keys, loaded};
+
+    const DEVICE: &str = "[apps.alma.device_check]
+team_id = \"A1B2C3D4E5\"
+key_id = \"H6J7K8L9M0\"
+private_key_file = \"hush\"
+";
+
+    #[test]
+    fn devices_can_be_asked_about_where_the_key_is_given() {
+        let config = loaded(&format!("{BASE}{DEVICE}"), &[]).expect("a good file");
+        let expected = DeviceCheck {
+            team_id: "A1B2C3D4E5".to_owned(),
+            key_id: "H6J7K8L9M0".to_owned(),
+            private_key: Secret::new(HUSH),
+            base_url: "https://api.devicecheck.apple.com".to_owned(),
+        };
+        assert_eq!(config.apps[0].device_check.as_ref(), Some(&expected));
+        assert!(!format!("{config:?}").contains("hush-"));
+    }
+
+    #[test]
+    fn faults_of_the_device_check() {
+        let table = "apps.alma.device_check";
+        for (from, to, fault) in [
+            ("team_id = \"A1B2C3D4E5\"\n", "", Some("team_id")),
+            ("\"A1B2C3D4E5\"", "\" \"", Some("team_id")),
+            ("key_id = \"H6J7K8L9M0\"\n", "", Some("key_id")),
+            ("\"H6J7K8L9M0\"", "6", Some("key_id")),
+            ("private_key_file = \"hush\"\n", "", Some("private_key")),
+            ("\"hush\"", "\"gone\"", Some("private_key_file")),
+            ("\"hush\"", "\"empty\"", Some("private_key_file")),
+            ("\"hush\"", "\"hush\"\nprivate_key = \"hush-hush\"", Some("private_key")),
+            ("private_key_file = \"hush\"", "private_key = \"hush-hush\"", None),
+            ("key_id", "base_url = \"http://127.0.0.1:1/\"\nkey_id", None),
+            ("key_id", "base_url = \"https://api.development.devicecheck.apple.com\"\nkey_id", None),
+            ("key_id", "base_url = \"http://devicecheck.example.com\"\nkey_id", Some("base_url")),
+            ("key_id", "base_url = \"\"\nkey_id", Some("base_url")),
+            ("key_id", "issuer_id = \"57246542\"\nkey_id", Some("issuer_id")),
+        ] {
+            assert!(DEVICE.contains(from), "{from}");
+            let text = format!("{BASE}{}", DEVICE.replacen(from, to, 1));
+            let expected: Vec<String> = fault.iter().map(|key| format!("{table}.{key}")).collect();
+            assert_eq!(keys(loaded(&text, &[])), expected, "{from} -> {to}");
+        }
+        let all = ["team_id", "key_id", "private_key"].map(|key| format!("{table}.{key}"));
+        assert_eq!(keys(loaded(&format!("{BASE}[{table}]"), &[])), all);
+    }
+
+    #[test]
+    fn what_holds_for_devices_needs_their_key() {
+        let campaign = "[[apps.alma.campaigns]]";
+        let (hold, off) = ("fraud.device_check = \"hold\"", "fraud.device_check = \"off\"");
+        let second = format!("\n{campaign}\nid = \"others\"\noffer = \"OTHER\"\n{hold}\n");
+        let with = |line: &str, end: &str| format!("{}{end}", BASE.replace(campaign, &format!("{campaign}\n{line}")));
+        for (line, end, expected) in [
+            (hold, "", &["apps.alma.device_check"][..]),
+            (hold, DEVICE, &[]),
+            (off, "", &[]),
+            (off, DEVICE, &[]),
+            ("", "", &[]),
+            ("", &second, &["apps.alma.device_check"]),
+            (hold, &second, &["apps.alma.device_check"]),
+            // A table with a fault of its own is not missing as well.
+            (hold, &DEVICE.replace("\"hush\"", "\"gone\""), &["apps.alma.device_check.private_key_file"]),
+        ] {
+            assert_eq!(keys(loaded(&with(line, end), &[])), expected, "{line} {end}");
+        }
+        let missing = loaded(&with(hold, ""), &[]);
+        assert!(missing.is_err_and(|p| p[0].what.contains("friends has fraud.device_check = \"hold\"")));
+    }
 
     #[test]
     fn what_grants_days_needs_revenuecat() {

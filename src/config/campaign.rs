@@ -156,16 +156,11 @@ mod tests {
 
     const KEY: &str = "apps.alma.campaigns[0]";
 
-    /// `BASE` with one line in its campaign.
+    /// `BASE` with one line in its campaign; DeviceCheck can be asked.
     fn with(line: &str) -> String {
         let campaign = "[[apps.alma.campaigns]]";
-        BASE.replace(
-            campaign,
-            &format!(
-                "{campaign}
-{line}"
-            ),
-        )
+        let device = "[apps.alma.device_check]\nteam_id = \"T\"\nkey_id = \"K\"\nprivate_key = \"hush-hush\"\n";
+        format!("{}{device}", BASE.replace(campaign, &format!("{campaign}\n{line}")))
     }
 
     fn policy(toml: &str, env: &[(&str, &str)]) -> Policy {
@@ -231,6 +226,7 @@ mod tests {
             ("fraud.family_sharing = true", defaults()),
             ("fraud.rings = false", FraudRules { rings: false, ..defaults() }),
             ("fraud.rings = true", defaults()),
+            ("fraud.device_check = \"hold\"", FraudRules { device_check: true, ..defaults() }),
             ("fraud.device_check = \"off\"", defaults()),
             ("fraud.flags_expire_days = 0", FraudRules { flags_expire_days: 0, ..defaults() }),
             ("fraud.flags_expire_days = 3650", FraudRules { flags_expire_days: 3650, ..defaults() }),

@@ -178,17 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn the_table_that_the_example_comments_out_needs_only_its_key() {
-        let (head, key) = ("# [apps.alma.app_store_server]", "secrets/SubscriptionKey_7QT4W2N9LD.p8");
-        let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
-        let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
-        let shown = |kept: fn(&str) -> bool| {
-            let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
-            app(&EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n")), key)
-        };
-        let whole = shown(|_| true);
-        assert!(whole.app_store_server.is_some());
-        assert_eq!(shown(|line| !line.contains("_url")), whole, "another value than the default is shown");
+    fn the_tables_that_the_example_comments_out_need_only_their_keys() {
+        for (head, key, given) in [
+            (
+                "# [apps.alma.app_store_server]",
+                "secrets/SubscriptionKey_7QT4W2N9LD.p8",
+                (|app| app.app_store_server.is_some()) as fn(&App) -> bool,
+            ),
+            ("# [apps.alma.device_check]", "secrets/AuthKey_5RW8YH3KPC.p8", |app| app.device_check.is_some()),
+        ] {
+            let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
+            let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+            let shown = |kept: fn(&str) -> bool| {
+                let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
+                app(&EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n")), key)
+            };
+            let whole = shown(|_| true);
+            assert!(given(&whole), "{head}");
+            assert_eq!(shown(|line| !line.contains("_url")), whole, "{head} shows another value than the default");
+        }
     }
 
     #[test]

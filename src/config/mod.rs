@@ -85,6 +85,8 @@ pub struct App {
     pub app_store_connect: Option<AppStoreConnect>,
     pub app_store_server: Option<AppStoreServer>,
     /// There where a campaign's fraud rules ask for devices.
+    pub device_check: Option<DeviceCheck>,
+    /// There where a campaign grants days.
     pub revenuecat: Option<RevenueCat>,
     pub notifications: Notifications,
     pub campaigns: Vec<Campaign>,
@@ -145,6 +147,17 @@ pub struct AppStoreServer {
     pub sandbox_url: String,
     /// Trusted instead of Apple Root CA - G3: PEM or DER, not looked into.
     pub root_certificate: Option<Vec<u8>>,
+}
+
+/// The DeviceCheck key, and where it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCheck {
+    /// The issuer of its tokens (Apple, Accessing and modifying per-device data).
+    pub team_id: String,
+    pub key_id: String,
+    /// In any of the forms of `AppStoreConnect::private_key`.
+    pub private_key: Secret,
+    pub base_url: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

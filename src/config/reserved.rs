@@ -17,12 +17,6 @@ pub(super) fn backup(mut s: Section<'_>) {
 }
 
 pub(super) fn app(s: &mut Section<'_>) {
-    if let Some(mut check) = s.table("device_check") {
-        check.text("team_id");
-        check.text("key_id");
-        check.unread_secret("private_key");
-        check.parsed("base_url", url::base);
-    }
     if let Some(mut refunds) = s.table("refunds") {
         refunds.flag("answer", false);
         refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);

@@ -132,7 +132,7 @@ fn the_base_is_understood() {
     assert_eq!((policy.pool.low_water, policy.pool.batch_size, policy.reward.days), (500, 1000, 30));
     assert_eq!((policy.pool.expires_in_days, policy.pool.reserve_days), (180, 14));
     assert_eq!((policy.attribution.accept, policy.attribution.claim_window_days), (Accept::Evidence, 30));
-    assert!(!policy.attribution.asks_apple);
+    assert!(!policy.attribution.asks_apple && app.device_check.is_none());
     assert_eq!(refill_schedule, "0 15 * * * *");
 }
 

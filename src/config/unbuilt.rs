@@ -19,7 +19,6 @@ const LIST: &[(&str, Asks)] = &[
     ("server.tls.directory_url", GIVEN),
     ("server.tls.directory_ca_file", GIVEN),
     ("backup", GIVEN),
-    ("apps.*.device_check", GIVEN),
     ("apps.*.notifications.forward_to", GIVEN),
     ("apps.*.notifications.allow_private_forwards", GIVEN),
     ("apps.*.notifications.webhooks", GIVEN),
@@ -30,7 +29,6 @@ const LIST: &[(&str, Asks)] = &[
     ("apps.*.campaigns[].kind", |v| matches!(v.as_str(), Some("partner" | "winback"))),
     ("apps.*.campaigns[].payout", GIVEN),
     ("apps.*.campaigns[].reward.anchor", |v| v.as_str() == Some("paid")),
-    ("apps.*.campaigns[].fraud.device_check", |v| v.as_str() == Some("hold")),
 ];
 
 /// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
@@ -63,7 +61,6 @@ mod tests {
         for (lines, expected) in [
             ("[backup]", &["backup"][..]),
             ("[backup]\nschedule = \"0 30 3 * * *\"\nkeep = 14", &["backup"]),
-            ("[apps.alma.device_check]", &["apps.alma.device_check"]),
             ("[apps.alma.notifications]", &[]),
             ("[apps.alma.notifications]\nmax_age_days = 0", &[]),
             ("[apps.alma.notifications]\nforward_to = []", &["apps.alma.notifications.forward_to"]),
@@ -90,8 +87,6 @@ mod tests {
             ("payout = { minimum = 1 }", true),
             ("reward.anchor = \"paid\"", true),
             ("reward.anchor = \"promo\"", false),
-            ("fraud.device_check = \"hold\"", true),
-            ("fraud.device_check = \"off\"", false),
         ] {
             let campaign = "[[apps.alma.campaigns]]";
             let key = format!("apps.alma.campaigns[0].{}", line.split(' ').next().unwrap_or_default());

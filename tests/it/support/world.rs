@@ -324,6 +324,7 @@ fn app() -> config::App {
             base_url: String::new(),
         }),
         app_store_server: None,
+        device_check: None,
         revenuecat: Some(config::RevenueCat {
             webhook_authorization: Secret::new(HOOK_AUTHORIZATION),
             webhook_signing_secret: None,

@@ -51,6 +51,7 @@ impl Stage {
             auth: Auth { server_key: Some(keys.server.clone()), jwt: None },
             app_store_connect: Some(app_store_connect),
             app_store_server: Some(app_store_server),
+            device_check: None,
             revenuecat: Some(rewards),
             notifications: config::Notifications { max_age_days: 8 },
             campaigns: vec![campaign()],
