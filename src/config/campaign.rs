@@ -185,6 +185,7 @@ mod tests {
             ("reward.max_total = 12", RewardRules { max_total: 12, ..of_days() }),
             ("reward.test_rewards = true", RewardRules { test_rewards: true, ..of_days() }),
             ("reward.anchor = \"promo\"", of_days()),
+            ("reward.anchor = \"paid\"", RewardRules { anchor: Anchor::Paid, ..of_days() }),
             ("reward.milestones = []", of_days()),
             ("reward.milestones = [{ referrals = 5, days = 365 }]", at(&[(5, 365)])),
             (

@@ -28,7 +28,6 @@ const LIST: &[(&str, Asks)] = &[
     ("apps.*.offers", GIVEN),
     ("apps.*.campaigns[].kind", |v| matches!(v.as_str(), Some("partner" | "winback"))),
     ("apps.*.campaigns[].payout", GIVEN),
-    ("apps.*.campaigns[].reward.anchor", |v| v.as_str() == Some("paid")),
 ];
 
 /// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
@@ -85,8 +84,6 @@ mod tests {
             ("kind = \"winback\"", true),
             ("kind = \"referral\"", false),
             ("payout = { minimum = 1 }", true),
-            ("reward.anchor = \"paid\"", true),
-            ("reward.anchor = \"promo\"", false),
         ] {
             let campaign = "[[apps.alma.campaigns]]";
             let key = format!("apps.alma.campaigns[0].{}", line.split(' ').next().unwrap_or_default());

@@ -17,6 +17,33 @@ pub struct Date(pub i32);
 #[serde(transparent)]
 pub struct Span(pub i64);
 
+/// A stretch of time, without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stretch {
+    pub from: At,
+    pub until: At,
+}
+
+impl Stretch {
+    /// The same time, in order and without overlap.
+    pub fn union(mut all: Vec<Stretch>) -> Vec<Stretch> {
+        all.retain(|one| one.from < one.until);
+        all.sort();
+        let mut joined: Vec<Stretch> = Vec::with_capacity(all.len());
+        for one in all {
+            match joined.last_mut() {
+                Some(last) if one.from <= last.until => last.until = last.until.max(one.until),
+                _ => joined.push(one),
+            }
+        }
+        joined
+    }
+    /// How much of it lies in another.
+    pub fn within(self, other: Stretch) -> Span {
+        Span((self.until.min(other.until).0 - self.from.max(other.from).0).max(0))
+    }
+}
+
 impl Span {
     pub const ZERO: Span = Span(0);
     pub const fn millis(n: i64) -> Span {
@@ -80,6 +107,25 @@ impl Date {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stretches_join() {
+        let all = |pairs: &[(i64, i64)]| {
+            pairs.iter().map(|(from, until)| Stretch { from: At(*from), until: At(*until) }).collect()
+        };
+        for (one, joined) in [
+            (&[][..], &[][..]),
+            (&[(5, 9), (1, 3)], &[(1, 3), (5, 9)]),
+            (&[(3, 9), (1, 3)], &[(1, 9)]),
+            (&[(1, 9), (2, 3), (8, 12)], &[(1, 12)]),
+            (&[(4, 4), (7, 6)], &[]),
+        ] {
+            let joined: Vec<Stretch> = all(joined);
+            assert_eq!(Stretch::union(all(one)), joined);
+        }
+        let one = |from, until| Stretch { from: At(from), until: At(until) };
+        assert_eq!((one(1, 5).within(one(3, 9)), one(1, 3).within(one(3, 9))), (Span(2), Span::ZERO));
+    }
 
     #[test]
     fn days_and_instants_agree() {

@@ -9,7 +9,7 @@ use super::completion::{Completion, CompletionState, Cut, Method, Reason};
 use super::delivery::Effect;
 use super::grant::TakeBack;
 use super::id::Id;
-use super::policy::{Expiry, Policy};
+use super::policy::{Anchor, Expiry, Policy};
 use super::purchase::Share;
 use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Reached;
@@ -192,8 +192,13 @@ impl Case {
         }
         let (person, to) = (self.account_of(completion), completion.referrer);
         let span = left.unwrap_or(Span::days(days.into()));
-        let part = Part { at: now, id, span };
-        let account = Account::earn(self.accounts.remove(&person), person, to, days, part);
+        let after_paid =
+            self.rules_of(&completion.campaign).is_some_and(|rules| rules.policy.reward.anchor == Anchor::Paid);
+        let part = Part { at: now, id, span, after_paid };
+        let mut account = Account::earn(self.accounts.remove(&person), person, to, days, part);
+        if let Some(paid) = self.paid.get(&person) {
+            account = account.after(paid.clone());
+        }
         if span > Span::ZERO {
             changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back: None });
         }

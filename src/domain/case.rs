@@ -1,6 +1,6 @@
 //! All that is known of one referee: what decisions about claims and redemptions are made of.
 
-use super::at::At;
+use super::at::{At, Stretch};
 use super::claim::{Claim, ClaimState};
 use super::code::Code;
 use super::completion::Completion;
@@ -42,6 +42,8 @@ pub struct Case {
     pub circles: BTreeMap<Person, Circle>,
     /// What was granted to these circles, by their name.
     pub accounts: BTreeMap<Person, Account>,
+    /// What these circles pay for, by their name, where days wait for its end.
+    pub paid: BTreeMap<Person, Vec<Stretch>>,
 }
 
 /// A claim with what it rests on.

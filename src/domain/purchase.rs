@@ -1,8 +1,8 @@
 //! What a source reports: purchases, and who is whom.
 
-use super::at::At;
+use super::at::{At, Stretch};
 use super::id::{Id, Person};
-use super::subscription::{Owner, Period, Renewal, Status, Subscription};
+use super::subscription::{Owner, Paid, Period, Renewal, Status, Subscription};
 use serde::{Deserialize, Serialize};
 
 /// Who told us.
@@ -88,6 +88,8 @@ pub struct Purchase {
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
     pub status: Option<Status>,
+    /// The time that this transaction pays for, by another than Apple.
+    pub paid: Option<Stretch>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,6 +121,16 @@ impl Share {
 }
 
 impl Purchase {
+    /// The time that it pays for: until its end, or a refund that stands.
+    fn time(&self) -> Option<Stretch> {
+        let signed = self.period.as_ref().and_then(|period| {
+            let revoked_at = period.revoked_at.filter(|_| self.refund != Some(RefundWord::Reversed));
+            let until = period.expires_at?;
+            Some(Stretch { from: period.purchased_at, until: revoked_at.map_or(until, |at| at.min(until)) })
+        });
+        signed.or(self.paid)
+    }
+
     /// What one report says of the subscription.
     pub fn subscription(&self, owner: Option<Owner>, has_token: bool, told_at: At) -> Subscription {
         Subscription {
@@ -130,6 +142,11 @@ impl Purchase {
             period: self.period.clone(),
             renewal: self.renewal.clone(),
             status: self.status.map(|status| (told_at, status)),
+            paid: self
+                .time()
+                .map(|time| Paid { time, transaction_id: self.transaction_id.clone(), told_at })
+                .into_iter()
+                .collect(),
             ..Subscription::new(&self.original_transaction_id)
         }
     }

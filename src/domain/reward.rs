@@ -1,7 +1,7 @@
 //! What referd has granted one person, as one absolute end. RevenueCat does not add grants up, so
 //! the sum is kept here and the end is what is sent.
 
-use super::at::{At, Span};
+use super::at::{At, Span, Stretch};
 use super::id::{Id, Person};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct Account {
     /// What was given, in order. What is taken back leaves an end as if it had never been given, so that days which
     /// others earned are never touched.
     pub parts: Vec<Part>,
+    /// The times that the person pays for, where a part has to wait for their end.
+    pub paid: Vec<Stretch>,
 }
 
 /// What was given for one completion, or one milestone.
@@ -26,6 +28,8 @@ pub struct Part {
     pub at: At,
     pub id: Id,
     pub span: Span,
+    /// It passes only where nothing is paid for.
+    pub after_paid: bool,
 }
 
 /// Older parts cannot be told from one another any more: they end some thirty years on.
@@ -33,7 +37,7 @@ const MOST: usize = 400;
 
 impl Account {
     fn empty(person: Person, to: Person, floor: At) -> Account {
-        Account { person, to, end: floor, days: 0, floor, parts: Vec::new() }
+        Account { person, to, end: floor, days: 0, floor, parts: Vec::new(), paid: Vec::new() }
     }
 
     /// `end = max(now, end of what was granted before) + what is given`: the days earned, or what is left of
@@ -67,29 +71,63 @@ impl Account {
         (after, left)
     }
 
+    /// The same, by what is known now of the times that the person pays for.
+    pub fn after(mut self, paid: Vec<Stretch>) -> Account {
+        self.paid = paid;
+        self.in_order()
+    }
+
+    /// What is yet to pass.
     pub fn left(&self, now: At) -> Span {
-        Span::millis((self.end.0 - now.0).max(0))
+        let before = (self.floor.0 - now.0).max(0);
+        let parts = self.parts.iter().zip(self.ends());
+        Span(before + parts.map(|(part, (begin, _))| self.left_of(part, begin, now).0).sum::<i64>())
     }
 
     fn in_order(mut self) -> Account {
         self.parts.sort();
         let surplus = self.parts.len().saturating_sub(MOST);
-        for part in self.parts.drain(..surplus) {
-            self.floor = self.floor.max(part.at).plus(part.span);
+        if let Some((_, end)) = self.ends()[..surplus].last() {
+            self.floor = *end;
         }
+        self.parts.drain(..surplus);
+        let waiting = self.parts.iter().filter(|part| part.after_paid).map(|part| part.at).min();
+        self.paid.retain(|time| waiting.is_some_and(|first| time.until > first));
         self.end = self.ends().last().map_or(self.floor, |(_, end)| *end);
         self
     }
 
-    /// When each part ends, with when it begins.
+    /// When each part begins, and when it has passed.
     fn ends(&self) -> Vec<(At, At)> {
         let mut end = self.floor;
         let mut next = |part: &Part| {
             let begin = end.max(part.at);
-            end = begin.plus(part.span);
+            end = self.end_of(part, begin);
             (begin, end)
         };
         self.parts.iter().map(&mut next).collect()
+    }
+
+    fn waits_for(&self, part: &Part) -> &[Stretch] {
+        if part.after_paid { &self.paid } else { &[] }
+    }
+
+    fn end_of(&self, part: &Part, begin: At) -> At {
+        let (mut at, mut left) = (begin, part.span);
+        for time in self.waits_for(part).iter().filter(|time| time.until > begin) {
+            let free = Span((time.from.0 - at.0).max(0));
+            if free >= left {
+                break;
+            }
+            (at, left) = (time.until, Span(left.0 - free.0));
+        }
+        at.plus(left)
+    }
+
+    fn left_of(&self, part: &Part, begin: At, now: At) -> Span {
+        let so_far = Stretch { from: begin, until: now.max(begin) };
+        let paid: i64 = self.waits_for(part).iter().map(|time| time.within(so_far).0).sum();
+        Span((part.span.0 - (so_far.until.0 - so_far.from.0 - paid)).max(0))
     }
 
     /// Two ids turned out to be one person: what is left on both adds up.
@@ -97,16 +135,16 @@ impl Account {
         let longest = accounts.iter().max_by_key(|account| account.end)?;
         let mut joined = Account { person, ..longest.clone() };
         for other in accounts.iter().filter(|account| account.person != longest.person) {
-            for (part, (begin, end)) in other.parts.iter().zip(other.ends()) {
-                let span = Span::millis(end.0 - begin.max(now).0);
-                if span <= Span::ZERO {
-                    continue;
+            for (part, (begin, _)) in other.parts.iter().zip(other.ends()) {
+                let span = other.left_of(part, begin, now);
+                if span > Span::ZERO {
+                    joined.parts.push(Part { at: now, span, ..part.clone() });
                 }
-                joined.parts.push(Part { at: now, span, ..part.clone() });
             }
         }
         joined.to = accounts.iter().map(|account| account.to).min()?;
         joined.days = accounts.iter().map(|account| account.days).sum();
+        joined.paid = Stretch::union(accounts.iter().flat_map(|account| account.paid.clone()).collect());
         Some(joined.in_order())
     }
 }
@@ -120,7 +158,12 @@ mod tests {
     /// An account by the days on which thirty days each were earned.
     fn account(n: u8, moments: &[i64]) -> Account {
         let me = Person([n; 16]);
-        let part = |(at, day): (usize, &i64)| Part { at: At(day * DAY), id: Id([at as u8; 16]), span: Span::days(30) };
+        let part = |(at, day): (usize, &i64)| Part {
+            at: At(day * DAY),
+            id: Id([at as u8; 16]),
+            span: Span::days(30),
+            after_paid: false,
+        };
         let all = moments.iter().enumerate().map(part);
         all.fold(None, |before, part| Some(Account::earn(before, me, me, 30, part))).expect("something was earned")
     }
@@ -185,5 +228,52 @@ mod tests {
     fn very_many_parts_are_still_a_sum() {
         let many = account(1, &vec![0; MOST + 50]);
         assert_eq!((many.parts.len(), many.end), (MOST, At((MOST as i64 + 50) * 30 * DAY)));
+    }
+
+    fn days(pairs: &[(i64, i64)]) -> Vec<Stretch> {
+        let stretch = |(from, until): &(i64, i64)| Stretch { from: At(from * DAY), until: At(until * DAY) };
+        Stretch::union(pairs.iter().map(stretch).collect())
+    }
+
+    /// The same account with parts that wait for the end of what is paid.
+    fn waiting(moments: &[i64], paid: &[(i64, i64)]) -> Account {
+        let mut account = account(1, moments);
+        account.parts.iter_mut().for_each(|part| part.after_paid = true);
+        account.after(days(paid))
+    }
+
+    #[test]
+    fn days_wait_for_the_end_of_what_is_paid() {
+        // (earned on, paid) -> end
+        for (moments, paid, end) in [
+            (&[0][..], &[][..], 30),
+            (&[0], &[(-10, 20)], 50),
+            (&[0, 0], &[(-10, 20)], 80),
+            (&[0], &[(-40, -10)], 30),
+            (&[0], &[(-10, 20), (20, 50)], 80),
+            // Ten days passed before they paid again, and twenty after it.
+            (&[0], &[(10, 40)], 60),
+            (&[0], &[(10, 15), (20, 25), (90, 120)], 40),
+            (&[0], &[(30, 60)], 30),
+            (&[0, 5], &[(0, 5)], 65),
+        ] {
+            assert_eq!(waiting(moments, paid).end, At(end * DAY), "{moments:?} {paid:?}");
+            let mixed = waiting(moments, &[]).after(days(paid));
+            assert_eq!(mixed, waiting(moments, paid), "when it is known leaves no trace");
+            let gone = mixed.after(Vec::new());
+            assert_eq!(gone.end, account(1, moments).end, "nothing is lost where a period turns out to be none");
+        }
+        assert!(account(1, &[0]).after(days(&[(0, 90)])).paid.is_empty(), "nothing waits for it");
+    }
+
+    #[test]
+    fn what_is_left_does_not_count_what_is_paid() {
+        // Thirty days earned on day 0, paid from 10 to 40: (now) -> left
+        for (now, left) in [(0, 30), (10, 20), (25, 20), (40, 20), (50, 10), (60, 0), (70, 0)] {
+            let account = waiting(&[0], &[(10, 40)]);
+            assert_eq!(account.left(At(now * DAY)), Span::days(left), "{now}");
+            let (_, taken) = account.lose(Id([0; 16]), 30, None, At(now * DAY));
+            assert_eq!(taken, Span::days(left), "{now}");
+        }
     }
 }

@@ -127,6 +127,7 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        paid: BTreeMap::new(),
     };
     for n in (100..110).chain(ids.iter().copied()) {
         let referrer = Referrer::new("friends", person(n), format!("slug-{n}"));
@@ -138,7 +139,7 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
 
 /// An account of thirty days that end then.
 pub fn account(n: u8, end: At) -> Account {
-    let part = Part { at: end.minus(Span::days(30)), id: Id([n; 16]), span: Span::days(30) };
+    let part = Part { at: end.minus(Span::days(30)), id: Id([n; 16]), span: Span::days(30), after_paid: false };
     Account::earn(None, person(n), person(n), 30, part)
 }
 

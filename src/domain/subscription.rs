@@ -1,7 +1,7 @@
 //! What Apple says of one original transaction: a subscription, or a product bought once. Each part is
 //! kept as of the latest word on it, so that the order of the reports leaves no trace.
 
-use super::at::At;
+use super::at::{At, Stretch};
 use super::id::{Id, Person};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ pub struct Subscription {
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
     pub status: Option<(At, Status)>,
+    /// The periods that were told of, by when they began.
+    pub paid: Vec<Paid>,
 }
 
 /// Whose it is, as far as was told by then. What the app or RevenueCat says stands above an
@@ -45,6 +47,17 @@ pub struct Period {
     pub revoked_at: Option<At>,
     pub is_family_shared: bool,
 }
+
+/// The time of one period, by the latest word on its transaction. A refund ends it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Paid {
+    pub time: Stretch,
+    pub transaction_id: String,
+    pub told_at: At,
+}
+
+/// More periods than these are kept as fewer: the oldest two become one.
+const PERIODS: usize = 48;
 
 /// The signed renewal information (Apple, JWSRenewalInfoDecodedPayload).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,6 +140,7 @@ impl Subscription {
             period: None,
             renewal: None,
             status: None,
+            paid: Vec::new(),
         }
     }
 
@@ -153,7 +167,25 @@ impl Subscription {
         self.offers.extend(other.offers);
         self.offers.sort();
         self.offers.dedup();
+        for told in other.paid {
+            let known = self.paid.iter_mut().find(|known| known.transaction_id == told.transaction_id);
+            match known {
+                Some(known) if (known.told_at, known.time) < (told.told_at, told.time) => *known = told,
+                Some(_) => {}
+                None => self.paid.push(told),
+            }
+        }
+        self.paid.sort();
+        while self.paid.len() > PERIODS {
+            let oldest = self.paid.remove(0);
+            self.paid[0].time.from = oldest.time.from;
+        }
         self
+    }
+
+    /// The time that was paid for, or given by the store; a tester's is none.
+    pub fn times(&self) -> impl Iterator<Item = Stretch> {
+        self.paid.iter().filter(|_| !self.is_test).map(|paid| paid.time)
     }
 
     /// Apple's last word on it, or what follows from the last signed transaction.
@@ -191,6 +223,11 @@ mod tests {
         }
     }
 
+    fn paid(id: &str, from: i64, until: i64, told: i64) -> Paid {
+        let time = Stretch { from: at(from), until: at(until) };
+        Paid { time, transaction_id: id.into(), told_at: at(told) }
+    }
+
     fn owner(is_told: bool, day: i64, n: u8) -> Option<Owner> {
         Some(Owner { is_told, at: at(day), person: Person([n; 16]) })
     }
@@ -210,13 +247,15 @@ mod tests {
             report(|one| (one.period, one.offers) = (Some(period(30, 29, None)), vec!["A".into()])),
             report(|one| (one.period, one.is_test) = (Some(period(0, 40, Some(at(40)))), true)),
             report(|one| (one.status, one.has_token) = (Some((at(2), Status::Expired)), true)),
+            report(|one| one.paid = vec![paid("T0", 0, 30, 0), paid("T30", 30, 60, 29)]),
+            report(|one| one.paid = vec![paid("T0", 0, 12, 12)]),
         ];
         let fold = |order: &[usize]| {
             let picked = order.iter().map(|n| reports[*n].clone());
             picked.reduce(Subscription::merged).expect("there are reports")
         };
-        let first = fold(&[0, 1, 2, 3, 4, 5]);
-        for order in [[5, 4, 3, 2, 1, 0], [2, 0, 5, 1, 4, 3], [3, 5, 0, 4, 1, 2]] {
+        let first = fold(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        for order in [[7, 5, 4, 3, 2, 1, 6, 0], [2, 0, 6, 5, 7, 1, 4, 3], [3, 5, 0, 4, 1, 7, 6, 2]] {
             assert_eq!(fold(&order), first, "{order:?}");
         }
         assert_eq!(first.person(), Some(Person([2; 16])), "what was told stands above a token");
@@ -227,6 +266,8 @@ mod tests {
             "a refund of the period before says nothing of this one"
         );
         assert_eq!((first.is_test, first.has_token, first.offers.len()), (true, true, 2));
+        assert_eq!(first.paid, [paid("T0", 0, 12, 12), paid("T30", 30, 60, 29)]);
+        assert_eq!(first.times().count(), 0, "a tester's");
     }
 
     #[test]
@@ -241,5 +282,14 @@ mod tests {
             let one = report(|one| one.period.clone_from(&period));
             assert_eq!(one.status(at(now)), status, "{period:?}");
         }
+    }
+
+    #[test]
+    fn very_many_periods_are_still_all_of_the_time() {
+        let months = (0..90).map(|n| paid(&format!("T{n}"), n * 30, n * 30 + 30, n));
+        let all =
+            months.fold(report(|_| {}), |known, month| known.merged(report(|one| one.paid = vec![month.clone()])));
+        assert_eq!(all.paid.len(), PERIODS);
+        assert_eq!(Stretch::union(all.times().collect()), [Stretch { from: at(0), until: at(2700) }]);
     }
 }

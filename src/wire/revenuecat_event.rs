@@ -2,6 +2,7 @@
 //! makes an event unreadable, because an event that is refused is lost after five more attempts.
 
 use super::fields::{Fields, text};
+use crate::domain::at::{At, Stretch};
 use crate::domain::id::{Id, UserId};
 use crate::domain::purchase::{About, Purchase, RefundWord, Report, Source};
 use serde_json::value::RawValue;
@@ -72,6 +73,7 @@ fn later_word(kind: &str, event: &Fields) -> Option<Purchase> {
         product_id,
         refund,
         is_test: event.is_test(),
+        paid: event.paid(is_refund.then_some(at).flatten()),
         ..Purchase::default()
     })
 }
@@ -92,6 +94,7 @@ fn purchase(id: &str, event: &Fields) -> Purchase {
         purchased_at: event.instant("purchased_at_ms").or_else(|| event.instant("event_timestamp_ms")),
         is_test: event.is_test(),
         is_family_shared: event.is_true("is_family_share"),
+        paid: event.paid(None),
         ..Purchase::default()
     }
 }
@@ -112,6 +115,11 @@ impl Fields<'_> {
             }
         }
         people
+    }
+    /// The period of the transaction; a refund ends it.
+    fn paid(&self, refunded_at: Option<At>) -> Option<Stretch> {
+        let (from, until) = (self.instant("purchased_at_ms")?, self.instant("expiration_at_ms")?);
+        Some(Stretch { from, until: refunded_at.map_or(until, |at| at.min(until)) })
     }
     fn is_test(&self) -> bool {
         self.word("environment").is_some_and(|environment| environment != "PRODUCTION")
@@ -324,6 +332,24 @@ mod tests {
         let About::Purchase { people, purchase, .. } = report.about else { panic!("{:?}", report.about) };
         assert_eq!(people, ids(&["jen"]));
         assert_eq!(purchase.transaction_id, "event:8");
+    }
+
+    #[test]
+    fn what_is_paid_for() {
+        let until = |ms: i64| Some(Stretch { from: At(AT - 5), until: At(ms) });
+        let ends = AT + 1_000;
+        for (kind, changes, paid) in [
+            ("INITIAL_PURCHASE", json!({"expiration_at_ms": ends}), until(ends)),
+            ("RENEWAL", json!({"expiration_at_ms": ends}), until(ends)),
+            ("RENEWAL", json!({"expiration_at_ms": null}), None),
+            ("SUBSCRIPTION_EXTENDED", json!({"expiration_at_ms": ends + 5}), until(ends + 5)),
+            ("CANCELLATION", json!({"expiration_at_ms": ends, "cancel_reason": "UNSUBSCRIBE"}), until(ends)),
+            ("CANCELLATION", json!({"expiration_at_ms": ends, "cancel_reason": "CUSTOMER_SUPPORT"}), until(AT)),
+            ("REFUND_REVERSED", json!({"expiration_at_ms": ends}), until(ends)),
+        ] {
+            let About::Purchase { purchase, .. } = read(&event(kind, changes)).about else { panic!("{kind}") };
+            assert_eq!(purchase.paid, paid, "{kind}");
+        }
     }
 
     #[test]

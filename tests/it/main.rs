@@ -3,6 +3,7 @@
 mod support;
 
 mod admin;
+mod anchor;
 mod apple;
 mod auth;
 mod binding;

@@ -1,13 +1,14 @@
 //! A source reports a purchase, or who is whom.
 
 use super::{Decision, Family, Put, Refusal, Reply, Seen, Stamp};
-use crate::domain::at::At;
+use crate::domain::at::{At, Stretch};
 use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::Method;
 use crate::domain::delivery::Effect;
 use crate::domain::download::Download;
+use crate::domain::grant::TakeBack;
 use crate::domain::id::{Id, Person};
 use crate::domain::person::{Circle, Move};
 use crate::domain::policy::{Rules, campaign_of};
@@ -16,6 +17,7 @@ use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
 use crate::domain::subscription::{Owner, Subscription};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Default)]
@@ -41,6 +43,15 @@ pub struct ReportFacts {
     pub lost: Option<Vec<Subscription>>,
     /// The Apple Accounts that are the owner's by this.
     pub downloads: Vec<Download>,
+    /// Those whose days may wait for the end of what they pay for, and may pay for something else by this.
+    pub payers: Vec<Payer>,
+}
+
+/// A person, what was granted to them, and what they bought as reported before.
+pub struct Payer {
+    pub circle: Circle,
+    pub account: Option<Account>,
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// Ids that are one person.
@@ -106,6 +117,7 @@ impl Family for ReportFamily {
             decision.take(changes);
             earlier = Some(case);
         }
+        facts.payers.iter().for_each(|payer| wait(payer, &mut decision));
         Ok(decision)
     }
 }
@@ -114,6 +126,33 @@ impl Family for ReportFamily {
 pub fn owner(people: &[Person], token: Option<Person>, at: At) -> Option<Owner> {
     let told = people.first().map(|person| Owner { is_told: true, at, person: *person });
     told.or(token.map(|person| Owner { is_told: false, at, person }))
+}
+
+/// Days that wait for the end of what somebody pays for move with it.
+fn wait(payer: &Payer, decision: &mut Decision) {
+    let mut owned: BTreeMap<&str, &Subscription> = BTreeMap::new();
+    let put = decision.puts.iter().filter_map(|put| match put {
+        Put::Subscription(row) => Some(row),
+        _ => None,
+    });
+    owned.extend(payer.subscriptions.iter().chain(put).map(|row| (row.original_transaction_id.as_str(), row)));
+    let is_theirs = |row: &&&Subscription| row.person().is_some_and(|person| payer.circle.has(person));
+    let paid = Stretch::union(owned.values().filter(is_theirs).flat_map(|row| row.times()).collect());
+    let name = payer.circle.name();
+    let by_this = decision.puts.iter().rev().find_map(|put| match put {
+        Put::Account(row) if row.person == name => Some(Some(row.clone())),
+        Put::AccountGone(person) if *person == name => Some(None),
+        _ => None,
+    });
+    let Some(before) = by_this.unwrap_or(payer.account.clone()) else { return };
+    let after = before.clone().after(paid);
+    if after.end != before.end {
+        let take_back = (after.end < before.end).then_some(TakeBack::over(before.end));
+        decision.effects.push(Effect::Grant { account: name, to: after.to, end: after.end, take_back });
+    }
+    if after != before {
+        decision.put(Put::Account(after));
+    }
 }
 
 /// The named ids are one person from now on, with one account.
@@ -312,6 +351,7 @@ mod tests {
     use crate::domain::id::Id;
     use crate::domain::purchase::Source;
     use crate::domain::sample::{self, NOON, circle, day, person};
+    use crate::domain::subscription::Paid;
 
     fn report(about: About) -> Report {
         let digest = Id([1; 16]);
@@ -456,6 +496,46 @@ mod tests {
             });
             assert_eq!((put, !decision.effects.is_empty()), (after, granted));
             assert_eq!(decision.puts.iter().filter(|put| matches!(put, Put::Alias(_))).count(), 2);
+        }
+    }
+
+    #[test]
+    fn days_wait_for_the_end_of_what_is_paid() {
+        let day_of = |n: i64, until: i64| Stretch { from: day(n), until: day(until) };
+        let paid = |id: &str, time| Paid { time, transaction_id: id.into(), told_at: NOON };
+        let of = |person: Option<u8>, paid: Vec<Paid>| {
+            let owner = person.map(|n| Owner { is_told: true, at: NOON, person: sample::person(n) });
+            Subscription { owner, paid, ..Subscription::new("T1") }
+        };
+        // Thirty days earned at noon: (bought before, told now) -> end, whether something is taken back
+        for (known, told, end, takes) in [
+            (None, Some(day_of(-5, 25)), Some(55), false),
+            (Some(of(Some(1), vec![paid("T1", day_of(-5, 25))])), Some(day_of(-5, 25)), None, false),
+            (Some(of(Some(1), vec![paid("T0", day_of(-5, 25))])), Some(day_of(25, 55)), Some(85), false),
+            (Some(of(Some(9), vec![paid("T0", day_of(-5, 25))])), None, None, false),
+            (None, None, None, false),
+        ] {
+            let mut account = sample::account(1, day(30));
+            account.parts[0].after_paid = true;
+            let earlier = known.iter().flat_map(|known| known.times()).collect();
+            let is_theirs = known.as_ref().and_then(Subscription::person) == Some(person(1));
+            let account = account.after(if is_theirs { earlier } else { Vec::new() });
+            let payer = Payer {
+                circle: circle(&[1]),
+                account: Some(account),
+                subscriptions: known.clone().into_iter().collect(),
+            };
+            let facts = ReportFacts { subscription: known.clone(), payers: vec![payer], ..facts(vec![one(&[1])]) };
+            let mut report = bought(&[1], "SPRING");
+            if let About::Purchase { purchase, .. } = &mut report.about {
+                purchase.paid = told;
+            }
+            let decision = decide(&facts, &report);
+            let granted = decision.effects.iter().find_map(|effect| match effect {
+                Effect::Grant { end, take_back, .. } => Some((*end, take_back.is_some())),
+                _ => None,
+            });
+            assert_eq!(granted, end.map(|end| (day(end), takes)), "{known:?} {told:?}");
         }
     }
 

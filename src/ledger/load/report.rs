@@ -6,10 +6,11 @@ use super::claim::holder;
 use crate::domain::at::At;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::completion::Completion;
-use crate::domain::decide::report::{Link, Named, ReportFacts, ReportFamily, owner};
+use crate::domain::decide::report::{Link, Named, Payer, ReportFacts, ReportFamily, owner};
 use crate::domain::download::Download;
 use crate::domain::id::Person;
 use crate::domain::person::{Circle, Move};
+use crate::domain::policy::Anchor;
 use crate::domain::purchase::{About, Purchase, Report, Source};
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
@@ -74,8 +75,29 @@ impl Load for ReportFamily {
             }
             _ => {}
         }
+        facts.payers = payers(store, &facts)?;
         Ok(facts)
     }
+}
+
+/// All whose purchases may be others by this, where days wait for the end of what is paid.
+fn payers<S: Store>(store: &S, facts: &ReportFacts) -> Result<Vec<Payer>, Error> {
+    if !facts.rules.iter().any(|rules| rules.policy.reward.anchor == Anchor::Paid) {
+        return Ok(Vec::new());
+    }
+    let mut circles: Vec<Circle> = facts.cases.iter().map(|case| case.circle.clone()).collect();
+    circles.extend(facts.links.iter().map(|link| link.circle.clone()));
+    if let Some(owner) = facts.subscription.as_ref().and_then(Subscription::person) {
+        circles.push(whole(store, &facts.links, owner)?);
+    }
+    let mut payers: Vec<Payer> = Vec::new();
+    for circle in circles {
+        if payers.iter().all(|known| known.circle != circle) {
+            let account = store.row(circle.name().as_bytes())?;
+            payers.push(Payer { account, subscriptions: rows_of(store, &circle)?, circle });
+        }
+    }
+    Ok(payers)
 }
 
 fn link<S: Store>(store: &S, people: &[Person]) -> Result<Link, Error> {

@@ -2,7 +2,7 @@
 //! must be read by every later version. `REFERD_WRITE_GOLDEN=1` writes files that are missing, and only those.
 
 use super::*;
-use crate::domain::at::Date;
+use crate::domain::at::{Date, Stretch};
 use crate::domain::batch::{Chunk, Packed};
 use crate::domain::code::CodeState;
 use crate::domain::completion::{Cut, Method, Reason};
@@ -19,7 +19,7 @@ use crate::domain::pool::{Pool, Shelf};
 use crate::domain::purchase::{RefundWord, Share};
 use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
-use crate::domain::subscription::{Offer, OfferKind, Owner, Period, Renewal, Status, Subscription};
+use crate::domain::subscription::{Offer, OfferKind, Owner, Paid, Period, Renewal, Status, Subscription};
 use record::{decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -110,7 +110,7 @@ fn every_record_is_read_as_it_was_written() {
     check("claim-1", &claim);
     check("redemption-1", &sample::redemption("2000000000000001", 2, NOON));
     check("completion-1", &completion);
-    check("account-1", &Account { to: two, ..sample::account(1, NOON) });
+    check("account-1", &Account { to: two, paid: vec![STRETCH], ..sample::account(1, NOON) });
     let seen = Seen { source: Source::RevenueCat, event: "E1".into(), kind: "RENEWAL".into(), digest: id, seq: 7 };
     check("seen-1", &seen);
     check("outbox-1", &item);
@@ -131,6 +131,8 @@ fn every_record_is_read_as_it_was_written() {
     let puts = vec![Put::Claim(claim), Put::AccountGone(one), Put::ItemGone(item.id), Put::DueGone(due)];
     check("journal-1", &journal::Entry { at: NOON, by, command, puts });
 }
+
+const STRETCH: Stretch = Stretch { from: NOON, until: At(NOON.0 + 1) };
 
 pub fn period() -> Period {
     Period {
@@ -163,6 +165,7 @@ fn subscription() -> Subscription {
             grace_until: Some(NOON),
         }),
         status: Some((NOON, Status::GracePeriod)),
+        paid: vec![Paid { time: STRETCH, transaction_id: "2000000000000001".into(), told_at: NOON }],
         ..Subscription::new("2000000000000001")
     }
 }
