@@ -1,4 +1,4 @@
-//! The App Store Server API: tokens, transactions, notifications that were sent.
+//! The App Store Server API: tokens, transactions, renewal dates, notifications that were sent.
 
 mod answer;
 
@@ -23,6 +23,8 @@ pub enum Fault {
     Id,
     #[error("an app account token is a UUID")]
     Uuid,
+    #[error("an extension is of 1 to 90 days, for a reason from 0 to 3, with an identifier of 1 to 128 characters")]
+    Extension,
 }
 
 /// Apple takes tokens that live for up to an hour and advises a new one for each request.
@@ -39,6 +41,7 @@ pub fn token(key: &PrivateKey, key_id: &str, issuer: &str, bundle_id: &str, now:
 }
 
 const TRANSACTIONS: &str = "/inApps/v1/transactions";
+const SUBSCRIPTIONS: &str = "/inApps/v1/subscriptions";
 const NOTIFICATIONS: &str = "/inApps/v1/notifications";
 
 pub fn transaction_path(transaction_id: &str) -> Result<String, Fault> {
@@ -51,7 +54,11 @@ pub fn account_token_path(original_transaction_id: &str) -> Result<String, Fault
 
 /// Any id of the customer's transactions.
 pub fn statuses_path(transaction_id: &str) -> Result<String, Fault> {
-    Ok(format!("/inApps/v1/subscriptions/{}", segment(transaction_id)?))
+    Ok(format!("{SUBSCRIPTIONS}/{}", segment(transaction_id)?))
+}
+
+pub fn extend_path(original_transaction_id: &str) -> Result<String, Fault> {
+    Ok(format!("{SUBSCRIPTIONS}/extend/{}", segment(original_transaction_id)?))
 }
 
 /// Any id of the customer's transactions; `revision` is that of the page before.
@@ -90,6 +97,16 @@ pub fn account_token_body(uuid: &str) -> Result<Vec<u8>, Fault> {
         return Err(Fault::Uuid);
     }
     Ok(json!({ "appAccountToken": uuid }).to_string().into_bytes())
+}
+
+/// Reasons: 0 undeclared, 1 customer satisfaction, 2 others, 3 an outage (Apple, extendReasonCode).
+pub fn extend_body(days: u32, reason: u8, request_identifier: &str) -> Result<Vec<u8>, Fault> {
+    let named = (1..=128).contains(&request_identifier.chars().count());
+    if !(1..=90).contains(&days) || reason > 3 || !named {
+        return Err(Fault::Extension);
+    }
+    let body = json!({"extendByDays": days, "extendReasonCode": reason, "requestIdentifier": request_identifier});
+    Ok(body.to_string().into_bytes())
 }
 
 /// The answer to [`account_token_path`] is empty (Apple, Set App Account Token); a web page is of somebody in between.
@@ -144,6 +161,19 @@ pub fn statuses(body: &[u8]) -> Result<Vec<LastTransaction>, Fault> {
         renewal: item.signed_renewal_info,
     };
     Ok(answer.data.into_iter().flat_map(|group| group.last_transactions).map(last).collect())
+}
+
+/// What came of an extension (Apple, ExtendRenewalDateResponse).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Extended {
+    pub success: bool,
+    /// Where the renewal date is now.
+    #[serde(rename = "effectiveDate")]
+    pub effective_at: Option<At>,
+}
+
+pub fn extended(body: &[u8]) -> Result<Extended, Fault> {
+    read(body, "an extension")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

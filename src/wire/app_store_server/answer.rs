@@ -17,6 +17,9 @@ const TEST_NOT_FOUND: i64 = 4_040_008;
 /// Account, app or original transaction not found, and internal errors: "Please try again."
 const RETRYABLE: [i64; 5] = [4_040_002, 4_040_004, 4_040_006, 5_000_000, 5_000_001];
 
+/// The state of a subscription, two extensions in 365 days and Family Sharing forbid one more.
+const NOT_EXTENDABLE: [i64; 3] = [4_030_004, 4_030_005, 4_030_007];
+
 /// The longest line that is passed on.
 const LINE: usize = 240;
 
@@ -42,6 +45,10 @@ impl ApiError {
     }
     pub fn is_retryable(&self) -> bool {
         self.code.is_some_and(|code| RETRYABLE.contains(&code))
+    }
+    /// A 403 about the subscription, and not about our key.
+    pub fn is_not_extendable(&self) -> bool {
+        self.code.is_some_and(|code| NOT_EXTENDABLE.contains(&code))
     }
 
     /// One line for a log, without the id that the call was about.
@@ -100,27 +107,38 @@ mod tests {
 
     #[test]
     fn codes() {
-        // code, transaction not found, test not found, retryable
-        let rows = [
-            (4_040_010, (true, false, false)),
-            (4_040_008, (false, true, false)),
-            (4_040_002, (false, false, true)),
-            (4_040_004, (false, false, true)),
-            (4_040_006, (false, false, true)),
-            (5_000_000, (false, false, true)),
-            (5_000_001, (false, false, true)),
-            (4_040_001, (false, false, false)),
-            (4_040_003, (false, false, false)),
-            (4_040_005, (false, false, false)),
-            (4_000_006, (false, false, false)),
-            (4_290_000, (false, false, false)),
+        type Question = fn(&ApiError) -> bool;
+        let questions: [(&str, Question); 4] = [
+            ("transaction not found", ApiError::is_transaction_not_found),
+            ("test not found", ApiError::is_test_not_found),
+            ("retryable", ApiError::is_retryable),
+            ("not extendable", ApiError::is_not_extendable),
         ];
-        let questions =
-            |error: ApiError| (error.is_transaction_not_found(), error.is_test_not_found(), error.is_retryable());
+        let rows = [
+            (Some(4_040_010), "transaction not found"),
+            (Some(4_040_008), "test not found"),
+            (Some(4_040_002), "retryable"),
+            (Some(4_040_004), "retryable"),
+            (Some(4_040_006), "retryable"),
+            (Some(5_000_000), "retryable"),
+            (Some(5_000_001), "retryable"),
+            (Some(4_030_004), "not extendable"),
+            (Some(4_030_005), "not extendable"),
+            (Some(4_030_007), "not extendable"),
+            (Some(4_030_006), ""),
+            (Some(4_040_001), ""),
+            (Some(4_040_003), ""),
+            (Some(4_040_005), ""),
+            (Some(4_000_006), ""),
+            (Some(4_290_000), ""),
+            (None, ""),
+        ];
         for (code, expected) in rows {
-            assert_eq!(questions(ApiError { code: Some(code), ..ApiError::default() }), expected, "{code}");
+            let error = ApiError { code, ..ApiError::default() };
+            for (question, ask) in questions {
+                assert_eq!(ask(&error), question == expected, "{code:?}: {question}");
+            }
         }
-        assert_eq!(questions(ApiError::default()), (false, false, false));
     }
 
     #[test]

@@ -22,10 +22,11 @@ fn tokens() {
 #[test]
 fn paths() {
     type Path = fn(&str) -> Result<String, Fault>;
-    let rows: [(Path, &str, &str); 5] = [
+    let rows: [(Path, &str, &str); 6] = [
         (transaction_path, "/inApps/v1/transactions/", ""),
         (account_token_path, "/inApps/v1/transactions/", "/appAccountToken"),
         (statuses_path, "/inApps/v1/subscriptions/", ""),
+        (extend_path, "/inApps/v1/subscriptions/extend/", ""),
         (|id| history_path(id, None), "/inApps/v2/history/", ""),
         (test_status_path, "/inApps/v1/notifications/test/", ""),
     ];
@@ -52,6 +53,22 @@ fn bodies() {
     assert_eq!(account_token_body(uuid).unwrap(), format!(r#"{{"appAccountToken":"{uuid}"}}"#).into_bytes());
     for other in ["", "jen", "7e3fb20b4cdb47cc936d99d65f608138"] {
         assert_eq!(account_token_body(other), Err(Fault::Uuid));
+    }
+    let longest = "é".repeat(128);
+    let rows = [
+        (1, 0, "r", true),
+        (90, 3, longest.as_str(), true),
+        (0, 0, "r", false),
+        (91, 0, "r", false),
+        (u32::MAX, 0, "r", false),
+        (1, 4, "r", false),
+        (1, 0, "", false),
+        (1, 0, &format!("{longest}é"), false),
+    ];
+    for (days, reason, request, good) in rows {
+        let body = extend_body(days, reason, request).map(|body| serde_json::from_slice::<Value>(&body).unwrap());
+        let sent = json!({"extendByDays": days, "extendReasonCode": reason, "requestIdentifier": request});
+        assert_eq!(body, if good { Ok(sent) } else { Err(Fault::Extension) }, "{days} {reason} {request}");
     }
 }
 
@@ -98,6 +115,29 @@ fn all_subscriptions() {
     ];
     for (body, expected) in rows {
         assert_eq!(statuses(body.to_string().as_bytes()), expected, "{body}");
+    }
+}
+
+#[test]
+fn extensions() {
+    let shape = Err(Fault::Shape("an extension"));
+    let done = |effective_at| Ok(Extended { success: true, effective_at });
+    let rows = [
+        (
+            r#"{"effectiveDate":1698148900000,"originalTransactionId":"2312412","success":true,"webOrderLineItemId":"9993"}"#,
+            done(Some(At(1_698_148_900_000))),
+        ),
+        (r#"{"success":true,"new":[1]}"#, done(None)),
+        (r#"{"success":true,"effectiveDate":null}"#, done(None)),
+        (r#"{"success":false}"#, Ok(Extended { success: false, effective_at: None })),
+        (r#"{"success":true,"effectiveDate":"soon"}"#, shape),
+        (r#"{"success":1}"#, shape),
+        (r#"{"effectiveDate":1698148900000}"#, shape),
+        ("<html>", shape),
+        ("", shape),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(extended(body.as_bytes()), expected, "{body}");
     }
 }
 
