@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::at::At;
 use crate::domain::policy::Environment;
 use crate::wire::app_store_server::{
-    self as wire, ApiError, HistoryPage, LastTransaction, NotificationPage, SentNotification,
+    self as wire, ApiError, Extended, HistoryPage, LastTransaction, NotificationPage, SentNotification,
 };
 use crate::wire::apple_event::Jws;
 use crate::wire::private_key::PrivateKey;
@@ -50,11 +50,23 @@ impl<'a> Call<'a> {
 struct Refusal {
     error: ApiError,
     failure: Failure,
+    /// No verdict but a failure of the service: what was asked may be done all the same.
+    is_trouble: bool,
 }
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
-        Refusal { error: ApiError::default(), failure }
+        Refusal { error: ApiError::default(), failure, is_trouble: false }
+    }
+}
+
+impl Refusal {
+    /// Of a call that must not be made twice.
+    fn once(self) -> Failure {
+        match self.failure {
+            Failure::Later { why, .. } if self.is_trouble => Failure::Unsure(why),
+            failure => failure,
+        }
     }
 }
 
@@ -139,6 +151,32 @@ impl AppStoreServer {
         wire::token_is_set(&answer.body).map_err(unread)
     }
 
+    /// Moves the renewal date of an active subscription, and says where it is now. Apple does not promise to know a
+    /// request by its identifier: after an answer that is lost, look at the renewal date before asking again.
+    pub async fn extend(
+        &self,
+        environment: Environment,
+        original_transaction_id: &str,
+        days: u32,
+        reason: u8,
+        request_identifier: &str,
+    ) -> Result<At, Failure> {
+        let path = wire::extend_path(original_transaction_id).map_err(never)?;
+        let body = Some(wire::extend_body(days, reason, request_identifier).map_err(never)?);
+        let call = Call { method: Method::PUT, path, body, id: original_transaction_id };
+        let answer = self.call(environment, &call).await.map_err(Refusal::once)?;
+        match wire::extended(&answer.body) {
+            Ok(Extended { success: true, effective_at: Some(at) }) => Ok(at),
+            Ok(Extended { success: true, effective_at: None }) => {
+                Err(Failure::Unsure("the App Store Server API does not say until when it extended".to_owned()))
+            }
+            Ok(Extended { success: false, .. }) => {
+                Err(Failure::Never("the App Store Server API answered that it did not extend".to_owned()))
+            }
+            Err(fault) => Err(Failure::Unsure(fault.to_string())),
+        }
+    }
+
     /// A transaction is known in one environment only: production, or else the sandbox.
     async fn wherever(&self, call: &Call<'_>) -> Result<(Environment, Answer), Failure> {
         let production = self.call(Environment::Production, call).await;
@@ -175,7 +213,7 @@ fn never(fault: wire::Fault) -> Failure {
     Failure::Never(fault.to_string())
 }
 
-/// Every one of these calls may be made again. What comes in the place of an answer may be gone next time.
+/// Of a call that may be made again. What comes in the place of an answer may be gone next time.
 fn unread(fault: wire::Fault) -> Failure {
     Failure::later(fault.to_string(), None)
 }
@@ -183,14 +221,15 @@ fn unread(fault: wire::Fault) -> Failure {
 fn refusal(answer: &Answer, id: &str, now: At) -> Refusal {
     let error = ApiError::parse(answer.header(CONTENT_TYPE.as_str()), &answer.body);
     let why = format!("the App Store Server API answered {}: {}", answer.status, error.describe(id));
+    let is_trouble = matches!(answer.status, 408 | 500..);
     let failure = match answer.status {
+        403 if error.is_not_extendable() => Failure::Never(why),
         401 | 403 => Failure::Refused(why),
         429 => Failure::later(why, Some(wire::pause(answer.header(RETRY_AFTER.as_str()), now))),
-        408 | 500.. => Failure::later(why, None),
-        _ if error.is_retryable() => Failure::later(why, None),
+        _ if is_trouble || error.is_retryable() => Failure::later(why, None),
         _ => Failure::Never(why),
     };
-    Refusal { error, failure }
+    Refusal { error, failure, is_trouble }
 }
 
 #[cfg(test)]
@@ -242,7 +281,9 @@ mod tests {
             (limited(""), wait(Span::minutes(1))),
             (answer(401, "", "Unauthenticated\n"), Failure::Refused(silent(401))),
             (error(401, 4_010_000), Failure::Refused(coded(401, 4_010_000))),
-            (error(403, 4_030_004), Failure::Refused(coded(403, 4_030_004))),
+            (answer(403, "", "Forbidden"), Failure::Refused(silent(403))),
+            (error(403, 4_030_006), Failure::Refused(coded(403, 4_030_006))),
+            (error(403, 4_030_004), Failure::Never(coded(403, 4_030_004))),
             (error(404, 4_040_002), Failure::later(coded(404, 4_040_002), None)),
             (error(404, 4_040_004), Failure::later(coded(404, 4_040_004), None)),
             (error(404, 4_040_006), Failure::later(coded(404, 4_040_006), None)),
@@ -283,6 +324,54 @@ mod tests {
         assert!(matches!(set("2000", UUID).await, Err(Failure::NotSent(_))));
         assert!(matches!(set("2000", "jen").await, Err(Failure::Never(_))));
         assert!(matches!(set("", UUID).await, Err(Failure::Never(_))));
+    }
+
+    #[tokio::test]
+    async fn extensions() {
+        let coded = |status: u16, code: i64| format!("the App Store Server API answered {status}: {code}: M of …");
+        let silent = |status: u16| format!("the App Store Server API answered {status}: no reason given");
+        let json = |body: &str| answer(200, JSON, body);
+        let shape = "the answer is not what the App Store Server API documents: an extension";
+        let undated = "the App Store Server API does not say until when it extended";
+        let failed = "the App Store Server API answered that it did not extend";
+        let limited = Failure::later(coded(429, 4_290_000), Some(Span::minutes(1)));
+        let rows = [
+            (json(r#"{"success":true,"effectiveDate":1795253400001}"#), Ok(At(1_795_253_400_001))),
+            (json(r#"{"success":true}"#), Err(Failure::Unsure(undated.to_owned()))),
+            (json(r#"{"success":false,"effectiveDate":1795253400001}"#), Err(Failure::Never(failed.to_owned()))),
+            (json("{}"), Err(Failure::Unsure(shape.to_owned()))),
+            (answer(200, "Content-Type: text/html\r\n", "<html>"), Err(Failure::Unsure(shape.to_owned()))),
+            (error(403, 4_030_004), Err(Failure::Never(coded(403, 4_030_004)))),
+            (error(403, 4_030_005), Err(Failure::Never(coded(403, 4_030_005)))),
+            (error(403, 4_030_007), Err(Failure::Never(coded(403, 4_030_007)))),
+            (answer(403, "", ""), Err(Failure::Refused(silent(403)))),
+            (answer(401, "", ""), Err(Failure::Refused(silent(401)))),
+            (error(400, 4_000_009), Err(Failure::Never(coded(400, 4_000_009)))),
+            (error(404, 4_040_005), Err(Failure::Never(coded(404, 4_040_005)))),
+            (error(404, 4_040_006), Err(Failure::later(coded(404, 4_040_006), None))),
+            (error(429, 4_290_000), Err(limited)),
+            (error(500, 5_000_001), Err(Failure::Unsure(coded(500, 5_000_001)))),
+            (answer(503, "", ""), Err(Failure::Unsure(silent(503)))),
+            (answer(408, "", ""), Err(Failure::Unsure(silent(408)))),
+        ];
+        for (reply, expected) in rows {
+            let stand = stand(&[&reply]).await;
+            let got = server(&stand.url, "http://127.0.0.1:9").extend(Production, "2000", 30, 2, "r-1").await;
+            assert_eq!(got, expected, "{reply}");
+            assert_eq!(stand.count(), 1);
+        }
+        let stand = StandIn::start(vec![Reply::Drop]).await;
+        let lost = server("http://127.0.0.1:9", &stand.url).extend(Sandbox, "2000", 30, 2, "r-1").await;
+        assert!(matches!(&lost, Err(Failure::Unsure(why)) if !why.contains("2000")), "{lost:?}");
+        let (_socket, refused) = refused_url();
+        let server = server(&refused, &refused);
+        assert!(matches!(server.extend(Production, "2000", 30, 2, "r-1").await, Err(Failure::NotSent(_))));
+        for (id, days, reason, request) in
+            [("..", 30, 2, "r"), ("2000", 91, 2, "r"), ("2000", 30, 4, "r"), ("2000", 30, 2, "")]
+        {
+            let got = server.extend(Production, id, days, reason, request).await;
+            assert!(matches!(got, Err(Failure::Never(_))), "{id} {days} {reason} {request}: {got:?}");
+        }
     }
 
     #[tokio::test]
@@ -330,6 +419,7 @@ mod tests {
             ok(r#"{"testNotificationToken":"t-1"}"#),
             ok(r#"{"signedPayload":"a.b.c","sendAttempts":[]}"#),
             Reply::Raw(answer(200, "", "")),
+            ok(r#"{"success":true,"effectiveDate":7}"#),
         ])
         .await;
         let (_socket, refused) = refused_url();
@@ -343,6 +433,7 @@ mod tests {
         assert_eq!(sandbox.request_test(Sandbox).await.as_deref(), Ok("t-1"));
         assert!(sandbox.test_status(Sandbox, "t-1").await.unwrap().is_some());
         production.set_app_account_token(Production, "2000", UUID).await.unwrap();
+        assert_eq!(sandbox.extend(Sandbox, "2000", 30, 2, "r-1").await, Ok(At(7)));
 
         let range = r#"{"endDate":1795253400000,"startDate":1}"#;
         let token = format!(r#"{{"appAccountToken":"{UUID}"}}"#);
@@ -355,6 +446,10 @@ mod tests {
             ("POST /inApps/v1/notifications/test", ""),
             ("GET /inApps/v1/notifications/test/t-1", ""),
             ("PUT /inApps/v1/transactions/2000/appAccountToken", token.as_str()),
+            (
+                "PUT /inApps/v1/subscriptions/extend/2000",
+                r#"{"extendByDays":30,"extendReasonCode":2,"requestIdentifier":"r-1"}"#,
+            ),
         ];
         for (index, (line, body)) in rows.into_iter().enumerate() {
             let request = stand.request(index);
