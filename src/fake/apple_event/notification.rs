@@ -132,6 +132,10 @@ impl Notification {
     pub fn did_renew(transaction: &Transaction, at: At) -> Notification {
         Notification::about("DID_RENEW", None, transaction, at)
     }
+    /// The transaction has its new end already.
+    pub fn renewal_extended(transaction: &Transaction, at: At) -> Notification {
+        Notification::about("RENEWAL_EXTENDED", None, transaction, at)
+    }
     pub fn renewal_turned(transaction: &Transaction, on: bool, at: At) -> Notification {
         let subtype = if on { "AUTO_RENEW_ENABLED" } else { "AUTO_RENEW_DISABLED" };
         let notification = Notification::about("DID_CHANGE_RENEWAL_STATUS", subtype, transaction, at);

@@ -162,6 +162,7 @@ fn each_notification_carries_what_it_should() {
         ),
         (Notification::offer_redeemed(&purchase(), AT), "OFFER_REDEEMED", "/data/bundleVersion", json!("42")),
         (Notification::did_renew(&purchase().sandbox(), AT), "DID_RENEW", "/data/environment", json!("Sandbox")),
+        (Notification::renewal_extended(&purchase(), AT), "RENEWAL_EXTENDED", "/data/status", json!(1)),
         (Notification::expired(&ended, LATER), "EXPIRED/VOLUNTARY", "/data/status", json!(2)),
         (Notification::did_fail_to_renew(&ended, None, LATER), "DID_FAIL_TO_RENEW", "/data/status", json!(3)),
         (

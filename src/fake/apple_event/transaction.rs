@@ -199,6 +199,9 @@ impl Transaction {
     pub fn is_subscription(&self) -> bool {
         self.text("type") == Some(SUBSCRIPTION)
     }
+    pub fn is_family_shared(&self) -> bool {
+        self.text("inAppOwnershipType") == Some("FAMILY_SHARED")
+    }
     pub fn is_revoked(&self) -> bool {
         self.0.time("revocationDate").is_some()
     }
