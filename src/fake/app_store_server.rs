@@ -1,6 +1,7 @@
 //! A stand-in for Apple's side of the App Store Server API and of server notifications, with a host for each
 //! environment. It signs with its own chain, and sends what it is told to as often as Apple would.
 
+mod extension;
 mod history;
 mod outbox;
 mod purchases;
@@ -107,14 +108,24 @@ impl AppStoreServer {
         self.store.side(environment).purchases.token(original_transaction_id)
     }
 
+    /// How its renewal date was extended through the API: days, reason and request identifier, in order.
+    pub fn extensions(&self, original_transaction_id: &str) -> Vec<(u32, u8, String)> {
+        let of = |environment| {
+            let side = self.store.side(environment);
+            let all = side.purchases.extensions(original_transaction_id);
+            all.map(|one| (one.days, one.reason, one.request.clone())).collect::<Vec<_>>()
+        };
+        BOTH.into_iter().flat_map(of).collect()
+    }
+
     /// Where notifications go, as it is set in App Store Connect; at first nowhere.
     pub fn set_notification_url(&self, environment: Environment, url: Option<&str>) {
         self.store.side(environment).url = url.map(str::to_owned);
     }
-    /// Whether a TEST notification that was asked for waits for [`AppStoreServer::send_due`].
-    pub fn hold_tests(&self, hold: bool) {
+    /// Whether a notification that a call sets off, like a TEST, waits for [`AppStoreServer::send_due`].
+    pub fn hold(&self, hold: bool) {
         for environment in BOTH {
-            self.store.side(environment).holds_tests = hold;
+            self.store.side(environment).holds = hold;
         }
     }
     /// Signs it, files it and makes the first attempt; its purchase can be asked for from now on. Without an address
@@ -168,7 +179,7 @@ struct Side {
     purchases: Purchases,
     outbox: Outbox,
     url: Option<String>,
-    holds_tests: bool,
+    holds: bool,
 }
 
 impl Store {
@@ -195,6 +206,14 @@ impl Store {
         drop(side);
         let signed = notification.signed(&self.setup.chain, &self.setup.app);
         Some(self.side(notification.environment()).outbox.file(&notification, signed, now))
+    }
+
+    /// Makes the first attempt beside the answer to the call that set it off, unless it is held.
+    fn send(self: &Arc<Store>, environment: Environment, place: usize) {
+        if !self.side(environment).holds {
+            let store = self.clone();
+            tokio::spawn(async move { store.attempt(environment, place).await });
+        }
     }
 
     /// Whether an attempt was due and there was an address for it.

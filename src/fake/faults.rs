@@ -28,6 +28,7 @@ pub enum Op {
     Statuses,
     TransactionHistory,
     SetToken,
+    Extend,
     NotificationHistory,
     RequestTest,
     TestStatus,
@@ -43,6 +44,7 @@ impl Op {
             | Op::Statuses
             | Op::TransactionHistory
             | Op::SetToken
+            | Op::Extend
             | Op::NotificationHistory
             | Op::RequestTest
             | Op::TestStatus => true,
@@ -84,7 +86,7 @@ pub enum Fault {
     EmptyValues,
     /// The list of codes is not there yet.
     ValuesDelay,
-    /// The grant is answered with 201 and extends nothing.
+    /// The grant is answered with 201 and extends nothing; a renewal date is not moved, and the answer of 200 says so.
     NotExtending,
 }
 
@@ -93,7 +95,7 @@ impl Fault {
     fn fits(&self, op: Option<Op>) -> bool {
         match self {
             Fault::ShortValues { .. } | Fault::EmptyValues | Fault::ValuesDelay => op == Some(Op::Values),
-            Fault::NotExtending => op == Some(Op::Grant),
+            Fault::NotExtending => matches!(op, Some(Op::Grant | Op::Extend)),
             Fault::Code(_) => op.is_some_and(Op::has_codes),
             _ => true,
         }

@@ -67,7 +67,7 @@ async fn a_test_that_another_house_takes_in() {
 #[tokio::test]
 async fn a_test_that_takes_its_time() {
     let world = World::with_apple(|_| {}).await;
-    world.store.hold_tests(true);
+    world.store.hold(true);
     world.store.faults().next(Some(Op::RequestTest), 1, Fault::Status(503));
     world.store.faults().next(Some(Op::TestStatus), 2, Fault::DropBefore);
     let end = test(&world, Environment::Production).await;

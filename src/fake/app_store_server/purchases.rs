@@ -1,8 +1,11 @@
-//! The purchases of one environment: transactions, what is known of their renewal, and the tokens that were set.
+//! The purchases of one environment: transactions, what is known of their renewal, and what was changed of both: tokens
+//! that were set, and renewal dates that were moved.
 
+use super::extension::{Extension, Extensions};
 use super::refusal::Refusal;
 use crate::domain::at::At;
 use crate::fake::apple_event::{Notification, RenewalInfo, Transaction};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -12,6 +15,7 @@ pub struct Purchases {
     /// By original id.
     renewals: BTreeMap<String, Kept<RenewalInfo>>,
     tokens: BTreeMap<String, Token>,
+    extensions: Extensions,
 }
 
 #[derive(Clone)]
@@ -76,10 +80,7 @@ impl Purchases {
 
     pub fn set_token(&mut self, original_id: &str, token: &str) -> Result<(), Refusal> {
         digits(original_id)?;
-        let latest = self.latest(original_id).map(|latest| {
-            let shared = latest.text("inAppOwnershipType") == Some("FAMILY_SHARED");
-            (latest.purchased_at(), shared)
-        });
+        let latest = self.latest(original_id).map(|latest| (latest.purchased_at(), latest.is_family_shared()));
         let Some((from, shared)) = latest else {
             let known = self.transactions.contains_key(original_id);
             return Err(if known { Refusal::NOT_ORIGINAL } else { self.unknown(original_id) });
@@ -95,6 +96,37 @@ impl Purchases {
     }
     pub fn token(&self, original_id: &str) -> Option<String> {
         self.tokens.get(original_id).map(|token| token.uuid.clone())
+    }
+
+    /// The current period with its new end, and its renewal. What is asked for twice is done twice: Apple does not
+    /// promise to know a request by its identifier.
+    pub fn extend(
+        &mut self,
+        original_id: &str,
+        extension: Extension,
+        now: At,
+    ) -> Result<(Transaction, Option<RenewalInfo>), Refusal> {
+        let current = self.extendable(original_id, now)?;
+        let end = extension.end(current).ok_or(Refusal::NOT_EXTENDABLE)?;
+        let extended = current.clone().expires(end);
+        self.transactions.insert(extended.id().to_owned(), Kept { what: extended.clone(), at: now });
+        let renewal = self.renewals.get_mut(original_id).map(|kept| {
+            *kept = Kept { what: kept.what.clone().set("renewalDate", json!(end.0)), at: now };
+            kept.what.clone()
+        });
+        self.extensions.record(original_id, extension, now);
+        Ok((extended, renewal))
+    }
+    /// The current period of a subscription whose renewal date may be moved.
+    pub fn extendable(&self, original_id: &str, now: At) -> Result<&Transaction, Refusal> {
+        digits(original_id).map_err(|_| Refusal::ORIGINAL_TRANSACTION_ID)?;
+        let current = self.latest(original_id).ok_or(Refusal::NO_ORIGINAL_TRANSACTION)?;
+        let renewal = self.renewals.get(original_id).map(|kept| &kept.what);
+        self.extensions.check(current, renewal, now)?;
+        Ok(current)
+    }
+    pub fn extensions(&self, original_id: &str) -> impl Iterator<Item = &Extension> {
+        self.extensions.of(original_id)
     }
 
     fn latest(&self, original_id: &str) -> Option<&Transaction> {

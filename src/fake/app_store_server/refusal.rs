@@ -11,6 +11,10 @@ impl Refusal {
     pub const BAD_REQUEST: Refusal = Refusal(4_000_000);
     pub const REVISION: Refusal = Refusal(4_000_005);
     pub const TRANSACTION_ID: Refusal = Refusal(4_000_006);
+    pub const ORIGINAL_TRANSACTION_ID: Refusal = Refusal(4_000_008);
+    pub const DAYS: Refusal = Refusal(4_000_009);
+    pub const REASON: Refusal = Refusal(4_000_010);
+    pub const REQUEST_IDENTIFIER: Refusal = Refusal(4_000_011);
     pub const START_TOO_EARLY: Refusal = Refusal(4_000_012);
     pub const START_AFTER_END: Refusal = Refusal(4_000_013);
     pub const PAGINATION_TOKEN: Refusal = Refusal(4_000_014);
@@ -28,6 +32,10 @@ impl Refusal {
     pub const TOKEN: Refusal = Refusal(4_000_183);
     pub const FAMILY: Refusal = Refusal(4_000_185);
     pub const NOT_ORIGINAL: Refusal = Refusal(4_000_187);
+    pub const NOT_EXTENDABLE: Refusal = Refusal(4_030_004);
+    pub const MOST_EXTENSIONS: Refusal = Refusal(4_030_005);
+    pub const FAMILY_EXTENSION: Refusal = Refusal(4_030_007);
+    pub const NO_ORIGINAL_TRANSACTION: Refusal = Refusal(4_040_005);
     pub const NO_URL: Refusal = Refusal(4_040_007);
     pub const NO_TEST: Refusal = Refusal(4_040_008);
     pub const NO_TRANSACTION: Refusal = Refusal(4_040_010);
@@ -40,6 +48,10 @@ impl Refusal {
             4_000_002 => "Invalid request app identifier.",
             4_000_005 => "Invalid request revision.",
             4_000_006 => "Invalid transaction id.",
+            4_000_008 => "Invalid original transaction id.",
+            4_000_009 => "Invalid extend by days value.",
+            4_000_010 => "Invalid extend reason code.",
+            4_000_011 => "Invalid request identifier.",
             4_000_012 => "Invalid request. The start date is earlier than the allowed start date.",
             4_000_013 => "Invalid request. The end date precedes the start date or the dates are the same.",
             4_000_014 => "Invalid request. The pagination token is invalid.",
@@ -58,6 +70,11 @@ impl Refusal {
             4_000_183 => "Invalid request. The app account token field must be a valid UUID.",
             4_000_185 => "Invalid request. Family Sharing transactions aren't supported by this endpoint.",
             4_000_187 => "Invalid request. The transaction ID provided is not an original transaction ID.",
+            4_030_004 => "Forbidden - subscription state ineligible for extension.",
+            4_030_005 => "Forbidden - subscription has reached maximum extension count.",
+            4_030_007 => {
+                "Subscriptions that users obtain through Family Sharing can't get a renewal date extension directly."
+            }
             4_040_001 => "Account not found.",
             4_040_002 => "Account not found. Please try again.",
             4_040_003 => "App not found.",

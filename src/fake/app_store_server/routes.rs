@@ -3,7 +3,7 @@
 use super::history::{Filter, Wanted, pairs};
 use super::purchases::is_uuid;
 use super::refusal::{Refusal, answer, trouble, unauthorized};
-use super::{Store, token};
+use super::{Store, extension, token};
 use crate::domain::at::{At, Span};
 use crate::domain::policy::Environment;
 use crate::fake::apple_event::{Notification, Transaction, status, word};
@@ -41,6 +41,7 @@ pub fn router(store: Arc<Store>, environment: Environment, faults: &Faults, call
         .route("/inApps/v1/transactions/{id}", get(transaction))
         .route("/inApps/v1/transactions/{id}/appAccountToken", put(set_token))
         .route("/inApps/v1/subscriptions/{id}", get(statuses))
+        .route("/inApps/v1/subscriptions/extend/{id}", put(extend))
         .route("/inApps/v2/history/{id}", get(transactions))
         .route("/inApps/v1/notifications/history", post(notifications))
         .route("/inApps/v1/notifications/test", post(request_test))
@@ -58,6 +59,7 @@ fn op(method: &Method, path: &str) -> Option<Op> {
         ("GET", ["inApps", "v1", "transactions", _]) => Some(Op::TransactionInfo),
         ("PUT", ["inApps", "v1", "transactions", _, "appAccountToken"]) => Some(Op::SetToken),
         ("GET", ["inApps", "v1", "subscriptions", _]) => Some(Op::Statuses),
+        ("PUT", ["inApps", "v1", "subscriptions", "extend", _]) => Some(Op::Extend),
         ("GET", ["inApps", "v2", "history", _]) => Some(Op::TransactionHistory),
         ("POST", ["inApps", "v1", "notifications", "history"]) => Some(Op::NotificationHistory),
         ("POST", ["inApps", "v1", "notifications", "test"]) => Some(Op::RequestTest),
@@ -111,6 +113,28 @@ async fn set_token(State(host): Shared, id: Id, body: Bytes) -> Result<Response,
     let token = body.get("appAccountToken").and_then(Value::as_str).unwrap_or_default();
     host.store.side(host.environment).purchases.set_token(&id, token)?;
     Ok(StatusCode::OK.into_response())
+}
+
+async fn extend(
+    State(host): Shared,
+    id: Id,
+    fault: Option<Extension<Fault>>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let Path(id) = id.map_err(|_| Refusal::ORIGINAL_TRANSACTION_ID)?;
+    let (store, environment) = (host.store, host.environment);
+    let now = store.now();
+    let wish = extension::Extension::read(&body)?;
+    if let Some(Extension(Fault::NotExtending)) = fault {
+        store.side(environment).purchases.extendable(&id, now)?;
+        return Ok(ok(&extension::render(&id, None)));
+    }
+    let (extended, renewal) = store.side(environment).purchases.extend(&id, wish, now)?;
+    let told = Notification::renewal_extended(&extended, now).renewing(|usual| renewal.unwrap_or(usual));
+    if let Some(place) = store.file(&told) {
+        store.send(environment, place);
+    }
+    Ok(ok(&extension::render(&id, Some(&extended))))
 }
 
 async fn transactions(State(host): Shared, id: Id, uri: Uri) -> Result<Response, Refusal> {
@@ -193,13 +217,8 @@ async fn request_test(State(host): Shared) -> Result<Response, Refusal> {
     let own = uuid(&[b"test", word(environment).as_bytes(), &number.to_be_bytes()]);
     let test = test.set("notificationUUID", json!(own));
     let place = store.file(&test).ok_or(Refusal::NO_URL)?;
-    let (token, holds) = {
-        let mut side = store.side(environment);
-        (side.outbox.name(place), side.holds_tests)
-    };
-    if !holds {
-        tokio::spawn(async move { store.attempt(environment, place).await });
-    }
+    let token = store.side(environment).outbox.name(place);
+    store.send(environment, place);
     Ok(ok(&json!({ "testNotificationToken": token })))
 }
 

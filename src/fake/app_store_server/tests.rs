@@ -1,3 +1,5 @@
+mod extension;
+
 use super::token::tests::{BUNDLE, ISSUER, NOW, key, token_with};
 use super::*;
 use crate::clock::ManualClock;
@@ -366,7 +368,7 @@ async fn a_test_is_sent_and_its_status_known() {
     let rig = rig().await;
     let hook = hook(&[200, 500]).await;
     rig.apple.set_notification_url(Production, Some(&hook.url()));
-    rig.apple.hold_tests(true);
+    rig.apple.hold(true);
     let mut tokens = vec![];
     for (result, waits) in [("SUCCESS", None), ("UNSUCCESSFUL_HTTP_RESPONSE_CODE", Some(NOW.plus(Span::hours(1))))] {
         let token = body(&rig.post(TEST, json!({})).await)["testNotificationToken"].as_str().unwrap().to_owned();
@@ -381,7 +383,7 @@ async fn a_test_is_sent_and_its_status_known() {
         tokens.push(token);
     }
     assert_ne!(tokens[0], tokens[1]);
-    rig.apple.hold_tests(false);
+    rig.apple.hold(false);
     let token = body(&rig.post(TEST, json!({})).await)["testNotificationToken"].as_str().unwrap().to_owned();
     let mut tries = 0;
     while rig.get(&format!("{TEST}/{token}")).await.status != 200 {
@@ -492,6 +494,7 @@ async fn faults_answer_in_apples_words() {
     for (op, method, path) in [
         (Op::Statuses, "GET", "/inApps/v1/subscriptions/100"),
         (Op::TransactionHistory, "GET", "/inApps/v2/history/100"),
+        (Op::Extend, "PUT", "/inApps/v1/subscriptions/extend/100"),
         (Op::NotificationHistory, "POST", HISTORY),
         (Op::RequestTest, "POST", TEST),
         (Op::TestStatus, "GET", "/inApps/v1/notifications/test/x"),
