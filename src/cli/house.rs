@@ -262,12 +262,11 @@ fn outside(
         }
         None => None,
     };
-    // Nothing asks yet; a key that cannot be used is still found at the start.
-    device_check(app, client, clock)?;
+    let device_check = device_check(app, client, clock)?;
     let known = app.revenuecat.as_ref();
     let revenuecat = known.map(|given| RevenueCat::new(client.clone(), &given.base_url, given.api_key.expose()));
     let entitlement = known.map_or_else(String::new, |given| given.entitlement.clone());
-    Ok(Outside { app_store_connect, revenuecat, apple, entitlement })
+    Ok(Outside { app_store_connect, revenuecat, apple, device_check, entitlement })
 }
 
 fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {

@@ -34,6 +34,7 @@ impl Case {
                 ClaimState::Pending | ClaimState::Superseded => {}
             }
             self.bind(at, &mut changes);
+            self.mark_device(at, &mut changes);
         }
         (self, changes)
     }

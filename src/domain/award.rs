@@ -322,7 +322,7 @@ impl Case {
 }
 
 /// Until when something holds it, if anything does and ends.
-fn held_until(completion: &Completion, policy: &Policy, now: At) -> Option<At> {
+pub fn held_until(completion: &Completion, policy: &Policy, now: At) -> Option<At> {
     let days = match (completion.is_flagged(), policy.fraud.flags_expire_days) {
         (false, _) => policy.reward.hold_days,
         (true, 0) => return None,

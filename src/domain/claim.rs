@@ -1,7 +1,8 @@
 //! "This referee uses this code." One claim of a referee stands in a campaign at a time.
 
 use super::at::{At, Span};
-use super::code::CodeText;
+use super::code::{Code, CodeText};
+use super::device::Device;
 use super::id::Person;
 use super::policy::AttributionRules;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub struct Claim {
     pub at: At,
     /// Too many claims came from its network that day.
     pub is_crowded: bool,
+    /// What is known of the referee's device, where the campaign asks.
+    pub device: Option<Device>,
     pub state: ClaimState,
 }
 
@@ -41,6 +44,18 @@ impl ClaimState {
 }
 
 impl Claim {
+    pub fn of(code: &Code, referee: Person, at: At) -> Claim {
+        Claim {
+            campaign: code.campaign.clone(),
+            referee,
+            referrer: code.assigned_to,
+            code: code.text.clone(),
+            at,
+            is_crowded: false,
+            device: None,
+            state: ClaimState::Pending,
+        }
+    }
     /// Whether a redemption at this time is near enough to belong to the claim.
     pub fn meets(&self, redeemed_at: At, rules: &AttributionRules) -> bool {
         self.at.apart(redeemed_at) <= window(rules)
@@ -75,6 +90,7 @@ mod tests {
             code: CodeText::parse("ABCDEF").unwrap(),
             at: At(100 * day),
             is_crowded: false,
+            device: None,
             state,
         };
         for (redeemed, near) in

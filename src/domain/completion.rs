@@ -90,6 +90,10 @@ pub enum Reason {
     Ring,
     /// The device was seen before.
     DeviceSeen,
+    /// Apple is asked about the device.
+    DeviceAsked,
+    /// Apple did not answer about it.
+    DeviceUnanswered,
     /// More completions of the referrer in a month than are rewarded without review.
     PerMonth,
     /// More completions of the referrer in all.
@@ -131,13 +135,19 @@ impl Reason {
     /// Whether it holds a completion until somebody has looked at it.
     pub fn is_flag(self) -> bool {
         match self {
-            Reason::SelfReferral | Reason::Refund | Reason::PartRefund | Reason::ByHand | Reason::FamilyShared => false,
+            Reason::SelfReferral
+            | Reason::Refund
+            | Reason::PartRefund
+            | Reason::ByHand
+            | Reason::FamilyShared
+            | Reason::DeviceUnanswered => false,
             Reason::TooFast
             | Reason::PerDay
             | Reason::PerNetwork
             | Reason::NotNew
             | Reason::Ring
             | Reason::DeviceSeen
+            | Reason::DeviceAsked
             | Reason::PerMonth
             | Reason::Total => true,
         }
@@ -155,6 +165,8 @@ impl Reason {
             Reason::FamilyShared => "family_shared",
             Reason::Ring => "ring",
             Reason::DeviceSeen => "device_seen",
+            Reason::DeviceAsked => "device_asked",
+            Reason::DeviceUnanswered => "device_unanswered",
             Reason::PerMonth => "max_per_month",
             Reason::Total => "max_total",
         }

@@ -22,6 +22,10 @@ pub enum Effect {
     LookUp { person: Person },
     /// App Store Server: the notifications since then.
     CatchUp { is_test: bool, since: At },
+    /// DeviceCheck: was something redeemed before with the device of this claim?
+    AskDevice { campaign: String, referee: Person, token: String },
+    /// DeviceCheck: something was redeemed with it now.
+    MarkDevice { campaign: String, referee: Person, token: String, bit1: bool },
     /// App Store Server: send a TEST notification.
     RequestTest { is_test: bool },
     /// App Store Server: what became of it?
@@ -45,6 +49,8 @@ impl Effect {
             Effect::FetchCodes { .. } => "fetch_codes",
             Effect::SetAppAccountToken { .. } => "set_app_account_token",
             Effect::LookUp { .. } => "look_up",
+            Effect::AskDevice { .. } => "ask_device",
+            Effect::MarkDevice { .. } => "mark_device",
             Effect::CatchUp { .. } => "catch_up",
             Effect::RequestTest { .. } => "request_test",
             Effect::CheckTest { .. } => "check_test",
@@ -57,6 +63,9 @@ impl Effect {
             Effect::FetchCodes { batch, .. } => batch.as_bytes().to_vec(),
             Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone().into_bytes(),
             Effect::LookUp { person } => person.as_bytes().to_vec(),
+            Effect::AskDevice { campaign, referee, .. } | Effect::MarkDevice { campaign, referee, .. } => {
+                [referee.as_bytes(), campaign.as_bytes()].concat()
+            }
             Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
                 vec![u8::from(*is_test)]
             }
@@ -67,7 +76,9 @@ impl Effect {
         match self {
             Effect::Grant { to: person, .. }
             | Effect::SetAppAccountToken { person, .. }
-            | Effect::LookUp { person } => Some(*person),
+            | Effect::LookUp { person }
+            | Effect::AskDevice { referee: person, .. }
+            | Effect::MarkDevice { referee: person, .. } => Some(*person),
             Effect::RequestBatch { .. }
             | Effect::FetchCodes { .. }
             | Effect::CatchUp { .. }
@@ -82,6 +93,8 @@ impl Effect {
             | Effect::FetchCodes { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
+            | Effect::AskDevice { .. }
+            | Effect::MarkDevice { .. }
             | Effect::CatchUp { .. }
             | Effect::RequestTest { .. }
             | Effect::CheckTest { .. } => Order::Latest,
@@ -95,6 +108,8 @@ impl Effect {
             Effect::Grant { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
+            | Effect::AskDevice { .. }
+            | Effect::MarkDevice { .. }
             | Effect::RequestTest { .. }
             | Effect::CheckTest { .. } => true,
         }
@@ -122,6 +137,14 @@ impl Effect {
                 Effect::Grant { account, to, end, take_back: take_back.or(Some(TakeBack::over(end))) }
             }
             (other, _) => other,
+        }
+    }
+    /// How long after it was made it is worth an attempt: somebody waits for the answer, or a token ends.
+    fn patience(&self) -> Option<Span> {
+        match self {
+            Effect::AskDevice { .. } => Some(Span::minutes(5)),
+            Effect::MarkDevice { .. } => Some(Span::days(1)),
+            _ => None,
         }
     }
     /// How long a new wish waits for a newer one. Completions come in bursts, and one grant with the
@@ -230,6 +253,11 @@ pub enum Answer {
     LookedUp {
         purchases: u32,
     },
+    /// The two bits of a device.
+    Device {
+        bit0: bool,
+        bit1: bool,
+    },
     /// Every notification up to then was read; some were new.
     CaughtUp {
         until: At,
@@ -328,7 +356,9 @@ impl Item {
         if let (Outcome::Found { others }, Effect::Grant { take_back: Some(wish), .. }) = (outcome, &mut self.effect) {
             wish.others = wish.others.max(Some(*others));
         }
-        if self.attempts >= ATTEMPTS && self.state.is_open() {
+        let last = self.effect.patience().map(|patience| self.made_at.plus(patience));
+        let is_late = matches!((self.state, last), (ItemState::Waiting { next }, Some(last)) if next > last);
+        if (self.attempts >= ATTEMPTS && self.state.is_open()) || is_late {
             self.state = ItemState::Dead { at: now };
         }
         self

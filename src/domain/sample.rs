@@ -94,15 +94,7 @@ pub fn code(n: u8, holder: u8, state: CodeState) -> Code {
 }
 
 pub fn claim(code: &Code, referee: u8, at: At, state: ClaimState) -> Claim {
-    Claim {
-        campaign: code.campaign.clone(),
-        referee: person(referee),
-        referrer: code.assigned_to,
-        code: code.text.clone(),
-        at,
-        is_crowded: false,
-        state,
-    }
+    Claim { state, ..Claim::of(code, person(referee), at) }
 }
 
 /// A redemption of the campaign's offer, in a transaction of its own.

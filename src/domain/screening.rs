@@ -4,6 +4,7 @@
 use super::at::{Date, Span};
 use super::claim::Claim;
 use super::completion::Reason;
+use super::device::Device;
 use super::policy::Policy;
 use super::redemption::Redemption;
 use super::referrer::Referrer;
@@ -26,6 +27,7 @@ impl Look<'_> {
         let (fraud, reward) = (&self.policy.fraud, &self.policy.reward);
         let over = |limit: u32, count: u32| limit > 0 && count >= limit;
         let is_shared = self.redemption.is_some_and(|redemption| redemption.is_family_shared);
+        let device = self.claim.device.as_ref().filter(|_| fraud.device_check);
         let rows = [
             (Reason::TooFast, self.is_too_fast()),
             (Reason::PerDay, over(fraud.max_per_referrer_per_day, self.referrer.completed_on(self.today))),
@@ -33,6 +35,9 @@ impl Look<'_> {
             (Reason::NotNew, fraud.require_new_customer && self.bought_before),
             (Reason::FamilyShared, fraud.family_sharing && is_shared),
             (Reason::Ring, fraud.rings && self.is_ring),
+            (Reason::DeviceAsked, matches!(device, Some(Device::Asked { .. }))),
+            (Reason::DeviceSeen, matches!(device, Some(Device::Seen))),
+            (Reason::DeviceUnanswered, matches!(device, Some(Device::Unanswered))),
             (Reason::PerMonth, over(reward.max_per_month, self.referrer.completed_in_month(self.today))),
             (Reason::Total, over(reward.max_total, self.referrer.credited + self.referrer.held)),
         ];

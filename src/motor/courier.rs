@@ -18,8 +18,10 @@ use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 use crate::ledger::{Entry, Error, Fail, Ledger, list, people};
 use crate::outside::app_store_connect::AppStoreConnect;
+use crate::outside::device_check::DeviceCheck;
 use crate::outside::revenuecat::RevenueCat;
 use crate::wire::app_store_connect::BatchInfo;
+use crate::wire::device_check::Bits;
 use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub struct Outside {
     pub app_store_connect: Option<AppStoreConnect>,
     pub revenuecat: Option<RevenueCat>,
     pub apple: Option<Apple>,
+    pub device_check: Option<DeviceCheck>,
     /// The entitlement that is granted.
     pub entitlement: String,
 }
@@ -182,6 +185,8 @@ impl Courier {
                 self.apple()?.name_user(original_transaction_id, *person, *is_test).await
             }
             Effect::LookUp { person } => self.apple()?.look_up(*person, self.outside.revenuecat.as_ref()).await,
+            Effect::AskDevice { token, .. } => self.ask_device(token, item).await,
+            Effect::MarkDevice { token, bit1, .. } => self.mark_device(token, *bit1, item).await,
             Effect::CatchUp { is_test, since } => self.apple()?.catch_up(*is_test, *since).await,
             Effect::RequestTest { is_test } => self.apple()?.request_test(*is_test).await,
             Effect::CheckTest { is_test, token } => self.apple()?.check_test(*is_test, token).await,
@@ -220,6 +225,22 @@ impl Courier {
         let granted = revenuecat.grant(&user, entitlement, until).await.map_err(outcome)?;
         // Without an end in the answer nothing was granted that we can see.
         Ok(Outcome::Done(Answer::Granted { end: granted.unwrap_or(At(0)) }))
+    }
+
+    async fn ask_device(&self, token: &str, item: &Item) -> Result<Outcome, Outcome> {
+        let bits = self.device_check()?.query(token, &request_name(item)).await.map_err(reading)?;
+        Ok(Outcome::Done(Answer::Device { bit0: bits.bit0, bit1: bits.bit1 }))
+    }
+
+    /// The other bit belongs to somebody else, and both are sent.
+    async fn mark_device(&self, token: &str, bit1: bool, item: &Item) -> Result<Outcome, Outcome> {
+        let bits = Bits { bit0: true, bit1 };
+        self.device_check()?.update(token, &request_name(item), bits).await.map_err(reading)?;
+        Ok(Outcome::Done(Answer::Sent))
+    }
+
+    fn device_check(&self) -> Result<&DeviceCheck, Outcome> {
+        self.outside.device_check.as_ref().ok_or_else(|| not_configured("device_check"))
     }
 
     async fn request(&self, batch: Id) -> Result<Outcome, Outcome> {
@@ -273,4 +294,9 @@ impl Courier {
         let page = list::rows(&*self.ledger.snapshot(), None, usize::MAX, |_: &Batch| true)?;
         Ok(page.items.into_iter().filter_map(|batch| batch.apple_id).collect())
     }
+}
+
+/// DeviceCheck wants a name for each request.
+fn request_name(item: &Item) -> String {
+    format!("{}-{}-{}", item.id.seq, item.id.n, item.attempts)
 }

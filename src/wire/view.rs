@@ -12,6 +12,7 @@ use crate::domain::decide::evidence::Show;
 use crate::domain::decide::review::Verdict;
 use crate::domain::decide::{By, Command, Put};
 use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
+use crate::domain::device::Device;
 use crate::domain::entry::{Entry, Subject};
 use crate::domain::hearing::Hearing;
 use crate::domain::id::Person;
@@ -108,6 +109,7 @@ impl View<'_> {
         json!({
             "campaign": row.campaign, "referee": (self.name)(row.referee), "referrer": (self.name)(row.referrer),
             "code": row.code.as_str(), "status": row.state.word(), "claimed_at": rfc3339(row.at),
+            "device": row.device.as_ref().map(Device::word),
         })
     }
 
@@ -205,7 +207,9 @@ impl View<'_> {
             Effect::RequestBatch { campaign, .. } => campaign.clone(),
             Effect::FetchCodes { batch, .. } => batch.to_string(),
             Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone(),
-            Effect::LookUp { person } => (self.name)(*person),
+            Effect::LookUp { person: who }
+            | Effect::AskDevice { referee: who, .. }
+            | Effect::MarkDevice { referee: who, .. } => (self.name)(*who),
             Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
                 tested(*is_test).to_owned()
             }
@@ -278,6 +282,9 @@ impl View<'_> {
             Command::Settle(ask) => match &ask.outcome {
                 Outcome::Done(Answer::CaughtUp { until, read, new }) => {
                     format!("{read} notifications until {} were read, {new} of them new", rfc3339(*until))
+                }
+                Outcome::Done(Answer::Device { bit0, .. }) => {
+                    format!("the device was {}", if *bit0 { "seen before" } else { "not seen before" })
                 }
                 Outcome::Done(Answer::LookedUp { purchases }) => format!("{purchases} purchases were found"),
                 Outcome::Done(Answer::TestSent { result, has_arrived }) => {

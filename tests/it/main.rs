@@ -10,6 +10,7 @@ mod binding;
 mod claim;
 mod crash;
 mod demo;
+mod device;
 mod differential;
 mod doctor;
 mod evidence;

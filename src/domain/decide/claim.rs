@@ -25,12 +25,14 @@ pub struct MakeClaim {
     pub has_token: bool,
     /// The network that it came from, by today's name.
     pub network: Option<Id>,
+    /// What Apple can be asked about the device with.
+    pub device_token: Option<String>,
 }
 
 impl MakeClaim {
     /// A claim, and nothing to show for it.
     pub fn of(by: ClaimBy, person: Person) -> MakeClaim {
-        MakeClaim { by, person, confirm: false, shows: None, has_token: false, network: None }
+        MakeClaim { by, person, confirm: false, shows: None, has_token: false, network: None, device_token: None }
     }
 }
 
@@ -102,15 +104,7 @@ fn by_code(case: &Case, code: &Code, rival: Option<&Claim>, asked: &Asked<'_>) -
         }
         return Err(if is_self { Refusal::SelfReferral } else { Refusal::AlreadyClaimed });
     }
-    let claim = Claim {
-        campaign: code.campaign.clone(),
-        referee: command.person,
-        referrer: code.assigned_to,
-        code: code.text.clone(),
-        at: stamp.at,
-        is_crowded: false,
-        state: ClaimState::Pending,
-    };
+    let claim = Claim::of(code, command.person, stamp.at);
     let evidence = case.evidence(&claim).is_some();
     match code.state {
         // Said once it is settled; a code that a friend holds stays theirs.
@@ -154,15 +148,7 @@ fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -
         return Ok(decision);
     }
     let code = shelf.draw.hand_out(0, referrer.person, None, stamp.at);
-    let claim = Claim {
-        campaign: referrer.campaign.clone(),
-        referee: command.person,
-        referrer: referrer.person,
-        code: code.text.clone(),
-        at: stamp.at,
-        is_crowded: false,
-        state: ClaimState::Pending,
-    };
+    let claim = Claim::of(&code, command.person, stamp.at);
     let mut case = case.clone();
     let mut referrer = referrer.clone();
     referrer.shared += 1;
@@ -190,6 +176,11 @@ fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, as
         case.claims.retain(|other| other.claim.campaign != campaign || other.claim.referee != command.person);
         case.claims.push(filed);
     }
+    if let Some(token) = &command.device_token {
+        let mut asked = Changes::default();
+        case.ask_device(&campaign, referee, token, &mut asked);
+        decision.take(asked);
+    }
     let (mut case, mut changes) = case.join(stamp.at);
     let at = case.claims.iter().position(|filed| filed.claim.campaign == campaign && filed.claim.referee == referee);
     let at = at.expect("the claim was filed");
@@ -197,6 +188,7 @@ fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, as
     let waits = case.claims[at].claim.state == ClaimState::Pending && !case.is_completed(&campaign);
     if command.confirm && takes_word && waits {
         case.complete(at, None, Method::Confirm, stamp.at, &mut changes);
+        case.mark_device(at, &mut changes);
     }
     decision.take(std::mem::take::<Changes>(&mut changes));
     let filed = &case.claims[at];

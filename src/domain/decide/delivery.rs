@@ -3,6 +3,7 @@
 use super::pool::{chunks, shelve};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
+use crate::domain::case::{Case, Changes};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
 use crate::domain::grant::ROUNDING;
 use crate::domain::hearing::{Hearing, TestEnd};
@@ -52,6 +53,8 @@ pub struct ItemFacts {
     pub stock: Option<Stock>,
     /// How far the notifications of an environment were read.
     pub hearing: Option<Hearing>,
+    /// The case of the referee whose device it is about.
+    pub case: Option<Case>,
 }
 
 pub struct Stock {
@@ -98,6 +101,9 @@ impl Family for SettleFamily {
         let mut decision = back_in_lane(facts, item.clone());
         if let Some(stock) = &facts.stock {
             follow(stock, &item, &outcome, stamp, &mut decision);
+        }
+        if let Some(case) = &facts.case {
+            inspect(case.clone(), &item, &outcome, stamp, &mut decision);
         }
         if let Some(hearing) = &facts.hearing {
             hear(hearing.clone(), &item, &outcome, stamp, &mut decision);
@@ -148,6 +154,19 @@ fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
             }
         }
     }
+}
+
+/// What the outcome says of a device.
+fn inspect(mut case: Case, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
+    let Effect::AskDevice { campaign, referee, .. } = &item.effect else { return };
+    let bits = match outcome {
+        Outcome::Done(Answer::Device { bit0, bit1 }) => Some((*bit0, *bit1)),
+        _ if matches!(item.state, ItemState::Dead { .. }) => None,
+        _ => return,
+    };
+    let mut changes = Changes::default();
+    case.answer_device(campaign, *referee, bits, stamp.at, &mut changes);
+    decision.take(changes);
 }
 
 /// What the outcome says of Apple's notifications.
@@ -249,14 +268,17 @@ impl Family for DiscardFamily {
 }
 
 /// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
-/// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications: one
-/// that came to nothing is a finding, and no delivery that anybody has to deal with.
+/// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications, and that
+/// nothing was learned of a device with the claim: those are findings, and no deliveries that anybody has to deal with.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     let owes = matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
-    let is_test = matches!(item.effect, Effect::RequestTest { .. } | Effect::CheckTest { .. });
+    let is_finding = matches!(
+        item.effect,
+        Effect::RequestTest { .. } | Effect::CheckTest { .. } | Effect::AskDevice { .. } | Effect::MarkDevice { .. }
+    );
     let is_over = match item.state {
         ItemState::Waiting { .. } => facts.is_outdated && !owes,
-        ItemState::Dead { .. } => is_test,
+        ItemState::Dead { .. } => is_finding,
         ItemState::Begun { .. } | ItemState::Done { .. } => false,
     };
     if !is_over {
@@ -302,7 +324,15 @@ mod tests {
             let pool = Pool { coming: Some(batch.id), ..Pool::new("friends") };
             Stock { rules: sample::rules(sample::policy()), pool, batch }
         });
-        ItemFacts { item: Some(item), lane_is_busy: false, is_outdated: false, account: None, stock, hearing: None }
+        ItemFacts {
+            item: Some(item),
+            lane_is_busy: false,
+            is_outdated: false,
+            account: None,
+            stock,
+            hearing: None,
+            case: None,
+        }
     }
 
     const BEGUN: ItemState = ItemState::Begun { at: NOON };

@@ -297,15 +297,7 @@ fn complete_named(case: &mut Case, named: &Named, redemption: Id, now: At, decis
     }
     let same = |filed: &Filed| filed.claim.campaign == code.campaign && filed.claim.code == code.text;
     if !case.claims.iter().any(same) {
-        let claim = Claim {
-            campaign: code.campaign.clone(),
-            referee,
-            referrer: code.assigned_to,
-            code: code.text.clone(),
-            at: now,
-            is_crowded: false,
-            state: ClaimState::Pending,
-        };
+        let claim = Claim::of(code, referee, now);
         case.claims.retain(|filed| filed.claim.campaign != code.campaign || filed.claim.referee != referee);
         case.claims.push(Filed { claim, code: code.clone(), completion: None });
     }

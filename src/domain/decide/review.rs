@@ -54,7 +54,8 @@ impl Family for ReviewFamily {
             }
             _ => return Err(Refusal::WrongState),
         };
-        completion.reasons.retain(|reason| *reason != Reason::ByHand);
+        let is_over = |reason: &Reason| *reason == Reason::ByHand || *reason == Reason::DeviceAsked;
+        completion.reasons.retain(|reason| !is_over(reason));
         completion.reasons.extend((command.verdict != Verdict::Approve).then_some(Reason::ByHand));
         let mut changes = Changes::default();
         let completion = close(&mut case, at, completion, state, stamp.at, &mut changes);
@@ -101,5 +102,6 @@ fn close(
     case.prorate(&mut completion, refunded, now, changes);
     let found = completion.redemption.and_then(|id| case.redemption_at(id));
     case.settle(at, found, completion.clone(), now, changes);
+    case.mark_device(at, changes);
     completion
 }

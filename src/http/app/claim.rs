@@ -90,7 +90,7 @@ async fn confirmed(asker: &Asker<'_>, code: &str, body: &[u8]) -> Result<Respons
         false => serde_json::from_slice(body)
             .map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?,
     };
-    let reports = shown.reports(app, user)?;
+    let (reports, device_token) = (shown.reports(app, user)?, shown.device_token()?);
     let token = account_token(asker, shown.app_account_token).await?;
     let shows = shows(&reports);
     let person = app.ledger.person(user);
@@ -100,7 +100,7 @@ async fn confirmed(asker: &Asker<'_>, code: &str, body: &[u8]) -> Result<Respons
         app.submit(show, By::App, vec![user.clone()], None).await?;
     }
     let by = ClaimBy::Code(code);
-    let command = MakeClaim { confirm: true, shows, ..MakeClaim::of(by, person) };
+    let command = MakeClaim { confirm: true, shows, device_token, ..MakeClaim::of(by, person) };
     let (claim, completion, _) = made(asker, token, command).await?;
     let status = completion.as_ref().map_or("awaiting_purchase", |completion| completion.state.word());
     let mut body = answer(app, &claim, completion.as_ref());

@@ -6,6 +6,7 @@ use crate::domain::purchase::{About, Report, Source};
 use crate::http::front::App;
 use crate::http::problem::Problem;
 use crate::wire::apple_event::{self, Fault, Flaw, Limits};
+use crate::wire::device_check::is_device_token;
 use serde::Deserialize;
 
 /// The body of a confirmation.
@@ -15,13 +16,21 @@ pub struct Shown {
     signed_transaction: Option<String>,
     /// StoreKit's `AppTransaction.jwsRepresentation`.
     app_transaction: Option<String>,
-    /// Read, so that a wrong type is named.
-    #[serde(rename = "device_token")]
-    _device_token: Option<String>,
+    /// DeviceCheck's `DCDevice.generateToken`, in base64.
+    device_token: Option<String>,
     pub app_account_token: Option<String>,
 }
 
 impl Shown {
+    pub fn device_token(&self) -> Result<Option<String>, Problem> {
+        match &self.device_token {
+            Some(token) if !is_device_token(token) => {
+                Err(Problem::bad_request("device_token is DeviceCheck's token in base64"))
+            }
+            token => Ok(token.clone()),
+        }
+    }
+
     /// What was shown, verified: reports about this user.
     pub fn reports(&self, app: &App, user: &UserId) -> Result<Vec<Report<UserId>>, Problem> {
         let (limits, opener) = (limits(app), app.opener());

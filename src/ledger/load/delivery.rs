@@ -1,7 +1,7 @@
 //! An item, its lane, and the stock that its outcome touches.
 
 use super::Load;
-use super::case::circle;
+use super::case::{case, circle};
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::decide::delivery::{
@@ -28,8 +28,15 @@ by_item!(BeginFamily Begin, SettleFamily Settle, RecoverFamily Recover, RetryFam
 
 fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
     let item: Option<Item> = store.row(&item_key(id))?;
-    let mut facts =
-        ItemFacts { item, lane_is_busy: false, is_outdated: false, account: None, stock: None, hearing: None };
+    let mut facts = ItemFacts {
+        item,
+        lane_is_busy: false,
+        is_outdated: false,
+        account: None,
+        stock: None,
+        hearing: None,
+        case: None,
+    };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
     for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
@@ -47,7 +54,8 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
         Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
             facts.hearing = store.row(&hearing_key(*is_test))?;
         }
-        Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } => {}
+        Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
+        Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } | Effect::MarkDevice { .. } => {}
     }
     Ok(facts)
 }

@@ -4,11 +4,13 @@
 use super::*;
 use crate::domain::at::{Date, Stretch};
 use crate::domain::batch::{Chunk, Packed};
+use crate::domain::claim::Claim;
 use crate::domain::code::CodeState;
 use crate::domain::completion::{Cut, Method, Reason};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
+use crate::domain::device::Device;
 use crate::domain::download::Download;
 use crate::domain::grant::TakeBack;
 use crate::domain::hearing::{Hearing, Test, TestEnd};
@@ -98,7 +100,8 @@ fn every_record_is_read_as_it_was_written() {
         made_at: NOON,
     };
     let due = Due { at: NOON, what: DueWhat::Expire { batch: id, chunk: 4 } };
-    let claim = sample::claim(&code, 2, NOON, ClaimState::Completed);
+    let device = Some(Device::New { token: "dG9rZW4=".into(), bit1: true });
+    let claim = Claim { device, ..sample::claim(&code, 2, NOON, ClaimState::Completed) };
     check("rules-1", &*sample::rules(sample::policy()));
     check("pool-1", &pool);
     check("batch-1", &batch);

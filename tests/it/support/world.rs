@@ -14,6 +14,7 @@ use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer
 use referd::fake::app_store_server::{self, AppStoreServer};
 use referd::fake::apple_chain::Chain;
 use referd::fake::apple_event::{App, Notification, Transaction, body};
+use referd::fake::device_check::{self, DeviceCheck};
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::revenuecat_event::Event;
 use referd::ledger::Store;
@@ -33,6 +34,7 @@ pub const PUBLIC_URL: &str = "https://refer.example.com";
 const OFFER_ID: &str = "0d8dca6e-0000-4000-8000-000000000001";
 const KEY_ID: &str = "KEYFORTEST";
 const ISSUER: &str = "57246542-0000-4000-8000-000000000002";
+const TEAM: &str = "TEAM123456";
 const API_KEY: &str = "sk_key_of_the_tests";
 const SEED: u8 = 7;
 
@@ -45,6 +47,7 @@ pub struct World {
     pub revenuecat: RevenueCat,
     /// Apple's notifications and the App Store Server API, signed by a root of their own.
     pub store: AppStoreServer,
+    pub devices: DeviceCheck,
     _folder: Folder,
     done: bool,
 }
@@ -89,6 +92,12 @@ impl World {
             known.sandbox_url = store.sandbox_url().to_owned();
             known.root_certificate = Some(chain.root().to_vec());
         }
+        let key = Key { id: KEY_ID.to_owned(), public: public_point(SEED), issuer: None };
+        let setup = device_check::Setup { key, team_id: TEAM.to_owned(), clock: clock.clone() };
+        let devices = DeviceCheck::start(setup).await.expect("DeviceCheck starts");
+        if let Some(known) = &mut app.device_check {
+            known.base_url = devices.base_url().to_owned();
+        }
         let mut signing = None;
         if let Some(known) = &mut app.revenuecat {
             known.base_url = revenuecat.base_url().to_owned();
@@ -98,7 +107,18 @@ impl World {
         let mut caller = caller(&house);
         caller.signing = signing;
         listen(&store, &caller);
-        World { house: Some(house), config, clock, caller, apple, revenuecat, store, _folder: folder, done: false }
+        World {
+            house: Some(house),
+            config,
+            clock,
+            caller,
+            apple,
+            revenuecat,
+            store,
+            devices,
+            _folder: folder,
+            done: false,
+        }
     }
 
     /// A world that knows what Apple signs, and can ask the App Store Server.
@@ -106,6 +126,21 @@ impl World {
         World::stocked_with(20, |config| {
             config.apps[0].app_store_server = Some(asks_apple());
             config.apps[0].campaigns[0].policy.attribution.asks_apple = true;
+            change(config);
+        })
+        .await
+    }
+
+    /// A world that knows what Apple signs, and whose campaign asks about devices.
+    pub async fn with_devices(change: impl FnOnce(&mut Config)) -> World {
+        World::with_apple(|config| {
+            config.apps[0].device_check = Some(config::DeviceCheck {
+                team_id: TEAM.to_owned(),
+                key_id: KEY_ID.to_owned(),
+                private_key: Secret::new(private_pem(SEED)),
+                base_url: String::new(),
+            });
+            config.apps[0].campaigns[0].policy.fraud.device_check = true;
             change(config);
         })
         .await
@@ -258,6 +293,7 @@ impl World {
         self.apple.faults().clear();
         self.revenuecat.faults().clear();
         self.store.faults().clear();
+        self.devices.faults().clear();
         self.settle().await;
         for _ in 0..48 {
             if self.open_deliveries().await == 0 {
