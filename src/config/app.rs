@@ -85,6 +85,10 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         let what = format!("is missing, and campaign {} has an offer_code_id to make codes of", c.policy.campaign);
         s.wrong("app_store_connect", what, "add the API key, or remove offer_code_id and import codes");
     }
+    if !asks_apple && let Some(c) = campaigns.iter().find(|c| c.policy.reward.extend.is_some()) {
+        let what = format!("is missing, and campaign {} has Apple extend subscriptions", c.policy.campaign);
+        s.wrong("app_store_server", what, "add the In-App Purchase key, or set the campaign's reward.kind = \"grant\"");
+    }
     let grants = |c: &&super::Campaign| c.policy.reward.days > 0 || !c.policy.reward.milestones.is_empty();
     if !has_revenuecat && let Some(c) = campaigns.iter().find(grants) {
         let what = format!("is missing, and campaign {} grants days through it", c.policy.campaign);

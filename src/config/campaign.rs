@@ -114,7 +114,10 @@ fn reward(mut s: Section<'_>) -> RewardRules {
     let max_total = s.count("max_total", 0..=MANY, 0);
     let test_rewards = s.flag("test_rewards", false);
     let anchor = s.choice("anchor", &[("promo", Anchor::Promo), ("paid", Anchor::Paid)]).unwrap_or(Anchor::Promo);
-    RewardRules { days, milestones, hold_days, max_per_month, max_total, test_rewards, anchor }
+    let is_extended = s.choice("kind", &[("grant", false), ("extend", true)]).unwrap_or(false);
+    let reason = s.number("extend_reason_code", 0..=3).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
+    let extend = is_extended.then_some(reason);
+    RewardRules { days, milestones, hold_days, max_per_month, max_total, test_rewards, anchor, extend }
 }
 
 /// In order of their counts, however they are written.
@@ -187,6 +190,8 @@ mod tests {
             ("reward.anchor = \"promo\"", of_days()),
             ("reward.anchor = \"paid\"", RewardRules { anchor: Anchor::Paid, ..of_days() }),
             ("reward.milestones = []", of_days()),
+            ("reward.kind = \"grant\"", of_days()),
+            ("reward.extend_reason_code = 3", of_days()),
             ("reward.milestones = [{ referrals = 5, days = 365 }]", at(&[(5, 365)])),
             (
                 "reward.milestones = [{ referrals = 10, days = 1 }, { days = 3650, referrals = 1000000 }, { referrals = 1, days = 1 }]",
@@ -274,6 +279,8 @@ mod tests {
             ("reward.max_totl = 1", &["reward.max_totl"]),
             ("reward.anchor = \"Paid\"", &["reward.anchor"]),
             ("reward.anchor = true", &["reward.anchor"]),
+            ("reward.kind = \"money\"", &["reward.kind"]),
+            ("reward.extend_reason_code = 4", &["reward.extend_reason_code"]),
             ("fraud = \"off\"", &["fraud"]),
             ("fraud.too_fast_seconds = 31536001", &["fraud.too_fast_seconds"]),
             ("fraud.too_fast_seconds = -1", &["fraud.too_fast_seconds"]),

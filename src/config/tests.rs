@@ -514,6 +514,7 @@ apps.alma.campaigns[0].reward.days apps.alma.campaigns[0].reward.milestones[0].r
 apps.alma.campaigns[0].reward.milestones[0].days apps.alma.campaigns[0].reward.hold_days
 apps.alma.campaigns[0].reward.max_per_month apps.alma.campaigns[0].reward.max_total
 apps.alma.campaigns[0].reward.test_rewards apps.alma.campaigns[0].reward.anchor
+apps.alma.campaigns[0].reward.kind apps.alma.campaigns[0].reward.extend_reason_code
 apps.alma.campaigns[0].fraud.too_fast_seconds apps.alma.campaigns[0].fraud.max_per_referrer_per_day
 apps.alma.campaigns[0].fraud.max_claims_per_network_per_day apps.alma.campaigns[0].fraud.require_new_customer
 apps.alma.campaigns[0].fraud.family_sharing apps.alma.campaigns[0].fraud.rings

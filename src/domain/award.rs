@@ -7,6 +7,7 @@ use super::claim::{Claim, ClaimState};
 use super::code::CodeState;
 use super::completion::{Completion, CompletionState, Cut, Method, Reason};
 use super::delivery::Effect;
+use super::extension::{Extension, ExtensionState, extendable};
 use super::grant::TakeBack;
 use super::id::Id;
 use super::policy::{Anchor, Expiry, Policy};
@@ -15,6 +16,7 @@ use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Reached;
 use super::reward::{Account, Part};
 use super::screening::Look;
+use super::subscription::Subscription;
 
 impl Case {
     /// Completes a claim: it is credited, unless something holds it or its evidence was refunded by then. The
@@ -187,7 +189,7 @@ impl Case {
 
     /// Days go to the referrer: all of them, or what was left when they were taken.
     fn give(&mut self, completion: &Completion, id: Id, days: u32, left: Option<Span>, now: At, changes: &mut Changes) {
-        if days == 0 {
+        if days == 0 || self.extend(completion, id, days, left, now, changes) {
             return;
         }
         let (person, to) = (self.account_of(completion), completion.referrer);
@@ -196,8 +198,8 @@ impl Case {
             self.rules_of(&completion.campaign).is_some_and(|rules| rules.policy.reward.anchor == Anchor::Paid);
         let part = Part { at: now, id, span, after_paid };
         let mut account = Account::earn(self.accounts.remove(&person), person, to, days, part);
-        if let Some(paid) = self.paid.get(&person) {
-            account = account.after(paid.clone());
+        if let Some(bought) = self.bought_by.get(&person).filter(|_| after_paid) {
+            account = account.after(Subscription::all_times(bought));
         }
         if span > Span::ZERO {
             changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back: None });
@@ -219,6 +221,9 @@ impl Case {
         if days == 0 {
             return Span::ZERO;
         }
+        if let Some(left) = self.unextend(id, days, part, changes) {
+            return left;
+        }
         let person = self.account_of(completion);
         let account = self.accounts.remove(&person).expect("what was earned stands in an account");
         let take_back = Some(TakeBack::over(account.end));
@@ -227,6 +232,66 @@ impl Case {
         changes.accounts.push(account.clone());
         self.accounts.insert(person, account);
         left
+    }
+
+    /// Apple extends instead, where it can and the campaign wants that. What it extended is there already.
+    fn extend(
+        &mut self,
+        completion: &Completion,
+        id: Id,
+        days: u32,
+        left: Option<Span>,
+        now: At,
+        changes: &mut Changes,
+    ) -> bool {
+        match self.extensions.get_mut(&id).map(|known| (known.state, known)) {
+            Some((ExtensionState::Extended { .. }, _)) => return true,
+            Some((ExtensionState::Asked, known)) => {
+                known.days += days;
+                changes.extensions.push(known.clone());
+                return true;
+            }
+            _ => {}
+        }
+        let Some(rules) = self.rules_of(&completion.campaign) else { return false };
+        let is_whole = left.is_none_or(|left| left == Span::days(days.into()));
+        let Some(reason) = rules.policy.reward.extend.filter(|_| is_whole) else { return false };
+        let bought = self.bought_by.get(&self.account_of(completion)).map_or(&[][..], Vec::as_slice);
+        let before: Vec<&Extension> = self.extensions.values().collect();
+        let Some(found) = extendable(bought, &before, days, now) else { return false };
+        let extension = Extension {
+            id,
+            to: completion.referrer,
+            original_transaction_id: found.original_transaction_id.clone(),
+            days,
+            reason,
+            after_paid: rules.policy.reward.anchor == Anchor::Paid,
+            asked_at: now,
+            round: self.extensions.get(&id).map_or(0, |known| known.round) + 1,
+            state: ExtensionState::Asked,
+        };
+        changes.effects.push(Effect::extend(&extension));
+        changes.extensions.push(extension.clone());
+        self.extensions.insert(id, extension);
+        true
+    }
+
+    /// Days that Apple was to extend are taken back, as long as it was not asked; what it extended stays.
+    fn unextend(&mut self, id: Id, days: u32, part: Option<Span>, changes: &mut Changes) -> Option<Span> {
+        let known = self.extensions.get_mut(&id).filter(|known| known.stands())?;
+        let left = match (known.state, part) {
+            (ExtensionState::Extended { .. }, _) => return Some(Span::ZERO),
+            (_, Some(part)) => {
+                known.days -= days;
+                part
+            }
+            (_, None) => {
+                known.state = ExtensionState::Withdrawn;
+                Span::days(days.into())
+            }
+        };
+        changes.extensions.push(known.clone());
+        Some(left)
     }
 
     /// A milestone is reached once. Where the count falls below it its days are taken back, and given again when

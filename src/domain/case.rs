@@ -1,10 +1,11 @@
 //! All that is known of one referee: what decisions about claims and redemptions are made of.
 
-use super::at::{At, Stretch};
+use super::at::At;
 use super::claim::{Claim, ClaimState};
 use super::code::Code;
 use super::completion::Completion;
 use super::delivery::Effect;
+use super::extension::Extension;
 use super::id::{Id, Person};
 use super::person::Circle;
 use super::policy::{Rules, campaign_of};
@@ -13,6 +14,7 @@ use super::redemption::{Redemption, RedemptionState};
 use super::referrer::Referrer;
 use super::refund::Refund;
 use super::reward::Account;
+use super::subscription::Subscription;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,8 +44,10 @@ pub struct Case {
     pub circles: BTreeMap<Person, Circle>,
     /// What was granted to these circles, by their name.
     pub accounts: BTreeMap<Person, Account>,
-    /// What these circles pay for, by their name, where days wait for its end.
-    pub paid: BTreeMap<Person, Vec<Stretch>>,
+    /// What these circles bought, by their name, where their rewards depend on it.
+    pub bought_by: BTreeMap<Person, Vec<Subscription>>,
+    /// What Apple was asked to extend for these referrers.
+    pub extensions: BTreeMap<Id, Extension>,
 }
 
 /// A claim with what it rests on.
@@ -63,6 +67,7 @@ pub struct Changes {
     pub completions: Vec<Completion>,
     pub referrers: Vec<Referrer>,
     pub accounts: Vec<Account>,
+    pub extensions: Vec<Extension>,
     /// When completions that are held are to be looked at again.
     pub releases: Vec<(At, Id)>,
     pub effects: Vec<Effect>,
@@ -127,6 +132,7 @@ impl Case {
     pub fn after(mut self, earlier: &Case) -> Case {
         self.referrers.extend(earlier.referrers.clone());
         self.accounts.extend(earlier.accounts.clone());
+        self.extensions.extend(earlier.extensions.clone());
         self
     }
 

@@ -19,6 +19,7 @@ use super::code::{Code, CodeText};
 use super::completion::Completion;
 use super::delivery::{Effect, Item, ItemId, Outcome};
 use super::download::Download;
+use super::extension::Extension;
 use super::hearing::Hearing;
 use super::id::{Id, Person};
 use super::network::Network;
@@ -105,6 +106,7 @@ pub enum Put {
     NetworkGone(Id),
     Redemption(Redemption),
     Completion(Completion),
+    Extension(Extension),
     Account(Account),
     AccountGone(Person),
     Seen(Seen),
@@ -160,6 +162,7 @@ impl Decision {
             0 => Put::AccountGone(account.person),
             _ => Put::Account(account),
         }));
+        self.puts.extend(changes.extensions.into_iter().map(Put::Extension));
         let release = |(at, completion)| Put::Due(due::Due { at, what: due::DueWhat::Release { completion } });
         self.puts.extend(changes.releases.into_iter().map(release));
         self.effects.extend(changes.effects);

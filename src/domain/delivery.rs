@@ -1,6 +1,7 @@
 //! What leaves the house: effects, the lanes they wait in, and what an attempt came to.
 
 use super::at::{At, Span};
+use super::extension::Extension;
 use super::grant::TakeBack;
 use super::id::{Id, Person};
 use super::reward::Account;
@@ -22,6 +23,17 @@ pub enum Effect {
     LookUp { person: Person },
     /// App Store Server: the notifications since then.
     CatchUp { is_test: bool, since: At },
+    /// App Store Server: move the renewal date. Which period ends when is kept from before the attempt: where the answer
+    /// is lost, a later end shows that it was moved.
+    Extend {
+        id: Id,
+        round: u32,
+        to: Person,
+        original_transaction_id: String,
+        days: u32,
+        reason: u8,
+        period: Option<(String, At)>,
+    },
     /// DeviceCheck: was something redeemed before with the device of this claim?
     AskDevice { campaign: String, referee: Person, token: String },
     /// DeviceCheck: something was redeemed with it now.
@@ -49,6 +61,7 @@ impl Effect {
             Effect::FetchCodes { .. } => "fetch_codes",
             Effect::SetAppAccountToken { .. } => "set_app_account_token",
             Effect::LookUp { .. } => "look_up",
+            Effect::Extend { .. } => "extend",
             Effect::AskDevice { .. } => "ask_device",
             Effect::MarkDevice { .. } => "mark_device",
             Effect::CatchUp { .. } => "catch_up",
@@ -56,12 +69,24 @@ impl Effect {
             Effect::CheckTest { .. } => "check_test",
         }
     }
+    pub fn extend(wish: &Extension) -> Effect {
+        Effect::Extend {
+            id: wish.id,
+            round: wish.round,
+            to: wish.to,
+            original_transaction_id: wish.original_transaction_id.clone(),
+            days: wish.days,
+            reason: wish.reason,
+            period: None,
+        }
+    }
     pub fn target(&self) -> Vec<u8> {
         match self {
             Effect::Grant { account, .. } => account.as_bytes().to_vec(),
             Effect::RequestBatch { campaign, .. } => campaign.clone().into_bytes(),
             Effect::FetchCodes { batch, .. } => batch.as_bytes().to_vec(),
-            Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone().into_bytes(),
+            Effect::SetAppAccountToken { original_transaction_id, .. }
+            | Effect::Extend { original_transaction_id, .. } => original_transaction_id.clone().into_bytes(),
             Effect::LookUp { person } => person.as_bytes().to_vec(),
             Effect::AskDevice { campaign, referee, .. } | Effect::MarkDevice { campaign, referee, .. } => {
                 [referee.as_bytes(), campaign.as_bytes()].concat()
@@ -75,6 +100,7 @@ impl Effect {
     pub fn person(&self) -> Option<Person> {
         match self {
             Effect::Grant { to: person, .. }
+            | Effect::Extend { to: person, .. }
             | Effect::SetAppAccountToken { person, .. }
             | Effect::LookUp { person }
             | Effect::AskDevice { referee: person, .. }
@@ -98,13 +124,17 @@ impl Effect {
             | Effect::CatchUp { .. }
             | Effect::RequestTest { .. }
             | Effect::CheckTest { .. } => Order::Latest,
+            Effect::Extend { .. } => Order::Queue,
         }
     }
     /// Whether a newer wish makes up for an older one whatever became of that. An absolute end does; a
     /// batch whose answer was lost has to be looked for.
     pub fn outdates(&self) -> bool {
         match self {
-            Effect::RequestBatch { .. } | Effect::FetchCodes { .. } | Effect::CatchUp { .. } => false,
+            Effect::RequestBatch { .. }
+            | Effect::FetchCodes { .. }
+            | Effect::CatchUp { .. }
+            | Effect::Extend { .. } => false,
             Effect::Grant { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
@@ -252,6 +282,10 @@ pub enum Answer {
     /// This many purchases were found and reported.
     LookedUp {
         purchases: u32,
+    },
+    /// The renewal date, as it is now.
+    Extended {
+        until: At,
     },
     /// The two bits of a device.
     Device {

@@ -63,6 +63,7 @@ impl Entry {
                 Put::Subscription(row) => _ = row.person().map(&mut person),
                 Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
                 Put::Account(row) => _ = person(row.to),
+                Put::Extension(row) => _ = person(row.to),
                 Put::Item(row) => _ = row.effect.person().map(&mut person),
                 _ => {}
             }
@@ -84,6 +85,7 @@ impl Entry {
                 Put::Code(row) => _ = all.insert(Subject::Code(row.text.clone())),
                 Put::Claim(row) => _ = all.insert(Subject::Code(row.code.clone())),
                 Put::Redemption(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
+                Put::Extension(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
                 Put::Item(Item { effect: Effect::SetAppAccountToken { original_transaction_id, .. }, .. }) => {
                     all.insert(Subject::Transaction(original_transaction_id.clone()));
                 }

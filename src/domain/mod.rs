@@ -20,6 +20,7 @@ pub mod claim;
 pub mod redemption;
 pub mod completion;
 pub mod reward;
+pub mod extension;
 pub mod grant;
 pub mod delivery;
 pub mod screening;

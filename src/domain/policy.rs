@@ -74,6 +74,8 @@ pub struct RewardRules {
     /// Whether sandbox completions are rewarded too (a tester's set-up).
     pub test_rewards: bool,
     pub anchor: Anchor,
+    /// Apple moves the renewal date of a referrer who pays, for this reason of Apple's list; absent: days are granted.
+    pub extend: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +145,12 @@ impl RewardRules {
             max_total: 0,
             test_rewards: false,
             anchor: Anchor::Promo,
+            extend: None,
         }
+    }
+    /// Whether what a referrer bought matters for what they get.
+    pub fn depends_on_purchases(&self) -> bool {
+        self.anchor == Anchor::Paid || self.extend.is_some()
     }
     /// The days that a completion earns.
     pub fn earned(&self, is_test: bool) -> u32 {

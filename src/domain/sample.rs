@@ -119,7 +119,8 @@ pub fn case(policy: Policy, ids: &[u8]) -> Case {
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
-        paid: BTreeMap::new(),
+        bought_by: BTreeMap::new(),
+        extensions: BTreeMap::new(),
     };
     for n in (100..110).chain(ids.iter().copied()) {
         let referrer = Referrer::new("friends", person(n), format!("slug-{n}"));

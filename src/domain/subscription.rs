@@ -188,6 +188,11 @@ impl Subscription {
         self.paid.iter().filter(|_| !self.is_test).map(|paid| paid.time)
     }
 
+    /// All times of these, in order and without overlap.
+    pub fn all_times<'a>(all: impl IntoIterator<Item = &'a Subscription>) -> Vec<Stretch> {
+        Stretch::union(all.into_iter().flat_map(Subscription::times).collect())
+    }
+
     /// Apple's last word on it, or what follows from the last signed transaction.
     pub fn status(&self, now: At) -> Option<Status> {
         if let Some((_, told)) = self.status {

@@ -115,6 +115,7 @@ impl<'txn> Tables<'txn> {
             Put::Redemption(row) => self.put(row),
             Put::Completion(row) => self.put(row),
             Put::Account(row) => self.put(row),
+            Put::Extension(row) => self.put(row),
             Put::AccountGone(person) => self.gone::<crate::domain::reward::Account>(person.as_bytes()),
             Put::Seen(row) => self.put(row),
             Put::Item(row) => self.put(row),
@@ -219,6 +220,7 @@ fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
             Put::Hearing(row) => (18, row.key()),
             Put::Network(row) => (19, row.key()),
             Put::NetworkGone(id) => (19, id.as_bytes().to_vec()),
+            Put::Extension(row) => (20, row.key()),
         }
     };
     let mut last: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();

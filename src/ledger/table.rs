@@ -60,6 +60,7 @@ tables! {
     Redemption = "redemption-1", Rows;
     Completion = "completion-1", Rows;
     Account = "account-1", Rows;
+    Extension = "extension-1", Rows;
     Seen = "seen-1", Rows;
     Item = "outbox-1", Rows;
     /// Kind, target, item: the open items of a lane.

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::decide::{By, Command, Reply, Seen};
 use crate::domain::delivery::{Answer, Outcome};
-use crate::domain::id::{Person, UserId};
+use crate::domain::id::{Id, Person, UserId};
 use crate::domain::policy::Environment;
 use crate::domain::purchase::{Report, Source};
 use crate::domain::subscription::Subscription;
@@ -185,6 +185,29 @@ impl Apple {
         // Sent again it changes nothing, so a lost answer is only a late one.
         self.server.set_app_account_token(environment(is_test), original, &token).await.map_err(reading)?;
         Ok(Outcome::Done(Answer::Sent))
+    }
+
+    pub async fn extend(&self, original: &str, days: u32, reason: u8, id: Id) -> Result<Outcome, Outcome> {
+        let name = id.to_string();
+        let asked = self.server.extend(Environment::Production, original, days, reason, &name);
+        Ok(Outcome::Done(Answer::Extended { until: asked.await.map_err(outcome)? }))
+    }
+
+    /// After a lost answer: the period that was to be longer is longer, or it is not. Once another has begun nobody
+    /// can tell.
+    pub async fn look_for_extension(&self, original: &str, before: Option<&(String, At)>) -> Result<Outcome, Outcome> {
+        let now = self.clock.now();
+        let (_, last) = self.server.statuses(original).await.map_err(reading)?;
+        let found = last.iter().filter_map(|last| self.subscription(last, now).ok());
+        let periods = found.filter(|found| found.purchase.original_transaction_id == original);
+        let period = periods.filter_map(|found| found.purchase.period).next();
+        match (before, period) {
+            (Some((id, end)), Some(period)) if period.transaction_id == *id => Ok(match period.expires_at {
+                Some(until) if until > *end => Outcome::Done(Answer::Extended { until }),
+                _ => Outcome::Absent,
+            }),
+            _ => Err(Outcome::Never { why: "nobody can tell any more whether Apple extended".to_owned() }),
+        }
     }
 
     pub async fn request_test(&self, is_test: bool) -> Result<Outcome, Outcome> {

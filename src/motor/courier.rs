@@ -185,6 +185,12 @@ impl Courier {
                 self.apple()?.name_user(original_transaction_id, *person, *is_test).await
             }
             Effect::LookUp { person } => self.apple()?.look_up(*person, self.outside.revenuecat.as_ref()).await,
+            Effect::Extend { original_transaction_id, period, .. } if item.unsure => {
+                self.apple()?.look_for_extension(original_transaction_id, period.as_ref()).await
+            }
+            Effect::Extend { id, original_transaction_id, days, reason, .. } => {
+                self.apple()?.extend(original_transaction_id, *days, *reason, *id).await
+            }
             Effect::AskDevice { token, .. } => self.ask_device(token, item).await,
             Effect::MarkDevice { token, bit1, .. } => self.mark_device(token, *bit1, item).await,
             Effect::CatchUp { is_test, since } => self.apple()?.catch_up(*is_test, *since).await,

@@ -14,6 +14,7 @@ use crate::domain::decide::{By, Command, Put};
 use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
 use crate::domain::device::Device;
 use crate::domain::entry::{Entry, Subject};
+use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::hearing::Hearing;
 use crate::domain::id::Person;
 use crate::domain::policy::{Environment, Policy};
@@ -168,6 +169,17 @@ impl View<'_> {
         })
     }
 
+    pub fn extension(&self, row: &Extension) -> Value {
+        let until = match row.state {
+            ExtensionState::Extended { until } => Some(until),
+            ExtensionState::Asked | ExtensionState::Refused | ExtensionState::Withdrawn => None,
+        };
+        json!({
+            "user": (self.name)(row.to), "original_transaction_id": row.original_transaction_id, "days": row.days,
+            "status": row.state.word(), "asked_at": rfc3339(row.asked_at), "renews_at": time(until),
+        })
+    }
+
     fn refund(&self, row: &Refund) -> Value {
         let refunded_at = match row.word {
             RefundWord::Refunded { at } => Some(at),
@@ -206,7 +218,8 @@ impl View<'_> {
             Effect::Grant { to, .. } => (self.name)(*to),
             Effect::RequestBatch { campaign, .. } => campaign.clone(),
             Effect::FetchCodes { batch, .. } => batch.to_string(),
-            Effect::SetAppAccountToken { original_transaction_id, .. } => original_transaction_id.clone(),
+            Effect::SetAppAccountToken { original_transaction_id, .. }
+            | Effect::Extend { original_transaction_id, .. } => original_transaction_id.clone(),
             Effect::LookUp { person: who }
             | Effect::AskDevice { referee: who, .. }
             | Effect::MarkDevice { referee: who, .. } => (self.name)(*who),
@@ -346,6 +359,9 @@ impl View<'_> {
                 RefundWord::Reversed => format!("the refund of transaction {} was reversed", row.transaction_id),
             },
             Put::Account(row) => format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end)),
+            Put::Extension(row) => {
+                format!("{} days of {} by Apple: {}", row.days, (self.name)(row.to), row.state.word())
+            }
             Put::Claim(row) => format!("claim of {} {}", (self.name)(row.referee), row.state.word()),
             Put::Item(row) => format!("{} {}", row.effect.kind(), row.state.word()),
             Put::Batch(row) => format!("batch of {} codes {}", row.asked, row.state.word()),
@@ -383,6 +399,7 @@ impl View<'_> {
             Put::Account(row) => {
                 ("account", json!({"user": (self.name)(row.to), "granted_until": rfc3339(row.end), "days": row.days}))
             }
+            Put::Extension(row) => ("extension", self.extension(row)),
             Put::AccountGone(person) => ("account_gone", json!({"user": (self.name)(*person)})),
             Put::Seen(row) => ("event", json!({"source": row.source.word(), "kind": row.kind, "event": row.event})),
             Put::Item(row) => ("delivery", self.item(row)),

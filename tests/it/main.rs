@@ -14,6 +14,7 @@ mod device;
 mod differential;
 mod doctor;
 mod evidence;
+mod extension;
 mod healing;
 mod hearing;
 mod input;

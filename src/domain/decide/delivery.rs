@@ -2,14 +2,18 @@
 
 use super::pool::{chunks, shelve};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
+use crate::domain::at::{At, Span};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::case::{Case, Changes};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::grant::ROUNDING;
 use crate::domain::hearing::{Hearing, TestEnd};
+use crate::domain::id::Person;
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
-use crate::domain::reward::Account;
+use crate::domain::reward::{Account, Part};
+use crate::domain::subscription::Subscription;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -43,7 +47,7 @@ pub struct Discard {
 
 pub struct ItemFacts {
     pub item: Option<Item>,
-    /// Another item of its lane is in flight.
+    /// Another item of its lane is in flight, or comes first where all are sent in order.
     pub lane_is_busy: bool,
     /// A newer wish waits in its lane, and makes up for this one.
     pub is_outdated: bool,
@@ -55,6 +59,19 @@ pub struct ItemFacts {
     pub hearing: Option<Hearing>,
     /// The case of the referee whose device it is about.
     pub case: Option<Case>,
+    pub extending: Option<Extending>,
+}
+
+/// What an extension is about, with what is known of the person whose subscription it is of.
+pub struct Extending {
+    pub extension: Extension,
+    /// All that they bought.
+    pub bought: Vec<Subscription>,
+    /// All that was extended for them.
+    pub before: Vec<Extension>,
+    /// Their circle's name, and what was granted to it.
+    pub person: Person,
+    pub account: Option<Account>,
 }
 
 pub struct Stock {
@@ -80,7 +97,15 @@ impl Family for BeginFamily {
         if !item.is_due(stamp.at) || facts.lane_is_busy {
             return Err(Refusal::WrongState);
         }
-        let effect = item.effect.clone().as_of(facts.account.as_ref());
+        let effect = match &facts.extending {
+            Some(known) if known.is_over(&item.effect) => {
+                let mut decision = Decision::same(Reply::Nothing);
+                decision.put(Put::ItemGone(item.id));
+                return Ok(decision);
+            }
+            Some(known) if !item.unsure => known.as_of(),
+            _ => item.effect.clone().as_of(facts.account.as_ref()),
+        };
         Ok(replace(Item { effect, ..item.begun(stamp.at) }))
     }
 }
@@ -101,6 +126,9 @@ impl Family for SettleFamily {
         let mut decision = back_in_lane(facts, item.clone());
         if let Some(stock) = &facts.stock {
             follow(stock, &item, &outcome, stamp, &mut decision);
+        }
+        if let Some(known) = &facts.extending {
+            extended(known, &item, &outcome, stamp, &mut decision);
         }
         if let Some(case) = &facts.case {
             inspect(case.clone(), &item, &outcome, stamp, &mut decision);
@@ -153,6 +181,58 @@ fn follow(stock: &Stock, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
                 give_up(batch, pool, why, stamp, decision);
             }
         }
+    }
+}
+
+impl Extending {
+    /// The wish as it is by now, with the period that is to be longer afterwards.
+    fn as_of(&self) -> Effect {
+        let own = |row: &&Subscription| row.original_transaction_id == self.extension.original_transaction_id;
+        let period = self.bought.iter().find(own).and_then(|row| row.period.as_ref());
+        let ends = self.before.iter().filter_map(|one| match one.state {
+            ExtensionState::Extended { until } => Some(until),
+            _ => None,
+        });
+        let last = period.and_then(|period| Some((period.transaction_id.clone(), period.expires_at?)));
+        let last = last.map(|(id, end)| (id, ends.fold(end, At::max)));
+        let mut wish = Effect::extend(&self.extension);
+        if let Effect::Extend { period, .. } = &mut wish {
+            *period = last;
+        }
+        wish
+    }
+
+    /// Nobody wants it any more, or another item carries it.
+    fn is_over(&self, effect: &Effect) -> bool {
+        let is_it = matches!(effect, Effect::Extend { round, .. } if *round == self.extension.round);
+        !is_it || self.extension.state != ExtensionState::Asked
+    }
+
+    /// Apple does not extend: the days are granted.
+    fn refused(&self, now: At, decision: &mut Decision) {
+        let Extension { id, to, days, after_paid, .. } = self.extension;
+        let part = Part { at: now, id, span: Span::days(days.into()), after_paid };
+        let account = Account::earn(self.account.clone(), self.person, to, days, part);
+        let account = if after_paid { account.after(Subscription::all_times(&self.bought)) } else { account };
+        decision.put(Put::Extension(Extension { state: ExtensionState::Refused, ..self.extension.clone() }));
+        decision.put(Put::Account(account.clone()));
+        let Account { person, to, end, .. } = account;
+        decision.effects.push(Effect::Grant { account: person, to, end, take_back: None });
+    }
+}
+
+/// What the outcome says of an extension. What may have been made is granted by nobody but by hand.
+fn extended(known: &Extending, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
+    let is_dead = matches!(item.state, ItemState::Dead { .. });
+    match outcome {
+        Outcome::Done(Answer::Extended { until }) => {
+            let state = ExtensionState::Extended { until: *until };
+            decision.put(Put::Extension(Extension { state, ..known.extension.clone() }));
+        }
+        _ if is_dead && !item.unsure && !known.is_over(&item.effect) => {
+            known.refused(stamp.at, decision);
+        }
+        _ => {}
     }
 }
 
@@ -260,6 +340,9 @@ impl Family for DiscardFamily {
         }
         let mut decision = Decision::same(Reply::Item(item.clone()));
         decision.put(Put::ItemGone(item.id));
+        if let Some(known) = facts.extending.as_ref().filter(|known| !known.is_over(&item.effect)) {
+            known.refused(stamp.at, &mut decision);
+        }
         if let (Some(stock), ItemState::Waiting { .. }) = (&facts.stock, item.state) {
             give_up(stock.batch.clone(), stock.pool.clone(), "discarded by hand", stamp, &mut decision);
         }
@@ -269,7 +352,8 @@ impl Family for DiscardFamily {
 
 /// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
 /// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications, and that
-/// nothing was learned of a device with the claim: those are findings, and no deliveries that anybody has to deal with.
+/// nothing was learned of a device with the claim, and days that Apple does not extend are granted: nobody has to deal
+/// with these deliveries.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     let owes = matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
     let is_finding = matches!(
@@ -278,7 +362,7 @@ fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     );
     let is_over = match item.state {
         ItemState::Waiting { .. } => facts.is_outdated && !owes,
-        ItemState::Dead { .. } => is_finding,
+        ItemState::Dead { .. } => is_finding || (matches!(item.effect, Effect::Extend { .. }) && !item.unsure),
         ItemState::Begun { .. } | ItemState::Done { .. } => false,
     };
     if !is_over {
@@ -298,7 +382,6 @@ fn replace(item: Item) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::at::{At, Span};
     use crate::domain::batch::Origin;
     use crate::domain::code::CodeText;
     use crate::domain::grant::TakeBack;
@@ -332,6 +415,7 @@ mod tests {
             stock,
             hearing: None,
             case: None,
+            extending: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A source reports a purchase, or who is whom.
 
 use super::{Decision, Family, Put, Refusal, Reply, Seen, Stamp};
-use crate::domain::at::{At, Stretch};
+use crate::domain::at::At;
 use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState};
@@ -137,7 +137,7 @@ fn wait(payer: &Payer, decision: &mut Decision) {
     });
     owned.extend(payer.subscriptions.iter().chain(put).map(|row| (row.original_transaction_id.as_str(), row)));
     let is_theirs = |row: &&&Subscription| row.person().is_some_and(|person| payer.circle.has(person));
-    let paid = Stretch::union(owned.values().filter(is_theirs).flat_map(|row| row.times()).collect());
+    let paid = Subscription::all_times(owned.values().filter(is_theirs).copied());
     let name = payer.circle.name();
     let by_this = decision.puts.iter().rev().find_map(|put| match put {
         Put::Account(row) if row.person == name => Some(Some(row.clone())),
@@ -340,6 +340,7 @@ fn transfer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::at::Stretch;
     use crate::domain::id::Id;
     use crate::domain::purchase::Source;
     use crate::domain::sample::{self, NOON, circle, day, person};

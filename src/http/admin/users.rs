@@ -5,6 +5,7 @@ use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
 use crate::domain::download::Download;
+use crate::domain::extension::Extension;
 use crate::domain::id::UserId;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
@@ -54,6 +55,7 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         "codes": rows(&store, person, |row: &Code| view.code(row))?,
         "claims": rows(&store, person, |row: &Claim| view.claim(row))?,
         "redemptions": rows(&store, person, |row: &Redemption| view.redemption(row))?,
+        "extensions": rows(&store, person, |row: &Extension| view.extension(row))?,
         "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
     });
     let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1;

@@ -2,12 +2,13 @@
 
 use crate::domain::decide::share::MyCode;
 use crate::domain::decide::{By, Command, Reply};
+use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::reward::Account;
 use crate::http::extract::{ok, query};
 use crate::http::front::App;
 use crate::http::problem::Problem;
 use crate::ledger::store::Store;
-use crate::ledger::{circle, referrer};
+use crate::ledger::{circle, list, referrer};
 use crate::wire::text::rfc3339;
 use axum::extract::State;
 use axum::response::Response;
@@ -35,6 +36,8 @@ pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) ->
     let (store, person) = (app.ledger.snapshot(), app.ledger.person(&user));
     let row = referrer(&*store, campaign, person)?;
     let account: Option<Account> = store.row(circle(&*store, person)?.name().as_bytes())?;
+    let is_done = |row: &Extension| matches!(row.state, ExtensionState::Extended { .. });
+    let extended = list::rows_of(&*store, person, None, usize::MAX, is_done)?.items;
     let count = |of: fn(&crate::domain::referrer::Referrer) -> u32| row.as_ref().map_or(0, of);
     let counted = count(|row| row.counted);
     let next = policy.reward.milestones.iter().find(|milestone| milestone.referrals > counted);
@@ -49,6 +52,7 @@ pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) ->
             "reversed": count(|row| row.reversed),
         },
         "days_earned": count(|row| row.days),
+        "days_extended": extended.iter().map(|row| row.days).sum::<u32>(),
         "granted_until": account.map(|account| rfc3339(account.end)),
         "next_milestone": next,
         "share_url": row.as_ref().map(|row| app.share_url(&row.slug)),

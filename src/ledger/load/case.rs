@@ -1,15 +1,16 @@
 //! A person with all their ids, and all that is known of them as a referee.
 
 use super::referrer::seat;
-use crate::domain::at::{At, Stretch};
+use crate::domain::at::At;
 use crate::domain::case::{Case, Filed};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
 use crate::domain::download::Download;
+use crate::domain::extension::Extension;
 use crate::domain::id::{Id, Person};
 use crate::domain::person::{Alias, Circle};
-use crate::domain::policy::{Anchor, campaign_of};
+use crate::domain::policy::campaign_of;
 use crate::domain::redemption::Redemption;
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
@@ -62,7 +63,8 @@ pub fn case<S: Store>(store: &S, circle: Circle) -> Result<Case, Error> {
         referrers: BTreeMap::new(),
         circles: BTreeMap::new(),
         accounts: BTreeMap::new(),
-        paid: BTreeMap::new(),
+        bought_by: BTreeMap::new(),
+        extensions: BTreeMap::new(),
     };
     for redemption in &redemptions {
         spend(store, &mut case, redemption)?;
@@ -167,11 +169,11 @@ pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer:
     if let Some(account) = store.row::<Account>(known.name().as_bytes())? {
         case.accounts.insert(known.name(), account);
     }
-    if case.rules_of(campaign).is_some_and(|rules| rules.policy.reward.anchor == Anchor::Paid) {
-        let rows: Vec<Subscription> = rows_of(store, &known)?;
-        let paid = Stretch::union(rows.iter().flat_map(Subscription::times).collect());
-        case.paid.insert(known.name(), paid);
+    if case.rules_of(campaign).is_some_and(|rules| rules.policy.reward.depends_on_purchases()) {
+        case.bought_by.insert(known.name(), rows_of(store, &known)?);
     }
+    let extensions: Vec<Extension> = rows_of(store, &known)?;
+    case.extensions.extend(extensions.into_iter().map(|row| (row.id, row)));
     case.circles.insert(referrer, known);
     Ok(())
 }

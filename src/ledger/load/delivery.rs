@@ -1,14 +1,14 @@
 //! An item, its lane, and the stock that its outcome touches.
 
 use super::Load;
-use super::case::{case, circle};
+use super::case::{case, circle, rows_of};
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::decide::delivery::{
-    Begin, BeginFamily, Discard, DiscardFamily, ItemFacts, Recover, RecoverFamily, Retry, RetryFamily, Settle,
-    SettleFamily, Stock,
+    Begin, BeginFamily, Discard, DiscardFamily, Extending, ItemFacts, Recover, RecoverFamily, Retry, RetryFamily,
+    Settle, SettleFamily, Stock,
 };
-use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
 use crate::ledger::Error;
 use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
 use crate::ledger::store::Store;
@@ -36,13 +36,15 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
         stock: None,
         hearing: None,
         case: None,
+        extending: None,
     };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
     for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
         let other: Option<Item> = store.row(&key[lane.len()..])?;
         let Some(other) = other.filter(|other| other.id != id) else { continue };
-        facts.lane_is_busy |= matches!(other.state, ItemState::Begun { .. });
+        let is_before = other.id < id && other.effect.order() == Order::Queue;
+        facts.lane_is_busy |= is_before || matches!(other.state, ItemState::Begun { .. });
         facts.is_outdated |= other.id > id && other.effect.outdates();
     }
     match &item.effect {
@@ -53,6 +55,13 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
         }
         Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
             facts.hearing = store.row(&hearing_key(*is_test))?;
+        }
+        Effect::Extend { id, to, .. } => {
+            let extension = store.row(id.as_bytes())?.ok_or(Error::Broken("a delivery about no extension"))?;
+            let own = circle(store, *to)?;
+            let account = store.row(own.name().as_bytes())?;
+            let (bought, before) = (rows_of(store, &own)?, rows_of(store, &own)?);
+            facts.extending = Some(Extending { extension, bought, before, person: own.name(), account });
         }
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
         Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } | Effect::MarkDevice { .. } => {}

@@ -2,6 +2,7 @@
 
 use super::{Row, count_key, of_person};
 use crate::domain::completion::Completion;
+use crate::domain::extension::Extension;
 use crate::domain::id::Id;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
@@ -52,6 +53,16 @@ impl Row for Completion {
 pub fn spent_key(campaign: &str, original_transaction_id: &str) -> Vec<u8> {
     let name = Id::of("transaction", &[original_transaction_id.as_bytes()]);
     Key::new().text(campaign).bytes(name.as_bytes()).done()
+}
+
+impl Row for Extension {
+    const TAB: Tab = Tab::Extension;
+    fn key(&self) -> Vec<u8> {
+        self.id.as_bytes().to_vec()
+    }
+    fn index(&self) -> Index {
+        vec![of_person(self.to, Tab::Extension, &self.key())]
+    }
 }
 
 impl Row for Account {

@@ -12,6 +12,7 @@ use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
 use crate::domain::device::Device;
 use crate::domain::download::Download;
+use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::grant::TakeBack;
 use crate::domain::hearing::{Hearing, Test, TestEnd};
 use crate::domain::id::Person;
@@ -114,6 +115,18 @@ fn every_record_is_read_as_it_was_written() {
     check("redemption-1", &sample::redemption("2000000000000001", 2, NOON));
     check("completion-1", &completion);
     check("account-1", &Account { to: two, paid: vec![STRETCH], ..sample::account(1, NOON) });
+    let extension = Extension {
+        id,
+        to: two,
+        original_transaction_id: "2000000000000001".into(),
+        days: 30,
+        reason: 1,
+        after_paid: true,
+        asked_at: NOON,
+        round: 1,
+        state: ExtensionState::Extended { until: NOON },
+    };
+    check("extension-1", &extension);
     let seen = Seen { source: Source::RevenueCat, event: "E1".into(), kind: "RENEWAL".into(), digest: id, seq: 7 };
     check("seen-1", &seen);
     check("outbox-1", &item);

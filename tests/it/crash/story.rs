@@ -396,6 +396,7 @@ impl Story {
             (n, Effect::CheckTest { .. }) => {
                 Outcome::Done(Answer::TestSent { result: "SUCCESS".into(), has_arrived: n > 5 })
             }
+            (_, Effect::Extend { .. }) => Outcome::Done(Answer::Extended { until: NOON }),
             (n, Effect::AskDevice { .. }) => Outcome::Done(Answer::Device { bit0: n > 7, bit1: n % 2 == 0 }),
             (_, Effect::SetAppAccountToken { .. } | Effect::MarkDevice { .. }) => Outcome::Done(Answer::Sent),
         }
