@@ -3,9 +3,9 @@
 //! anew (the disk failed).
 
 use clap::Parser;
-use referd::cli::args::{Cli, Import, Verb};
+use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
-use referd::cli::{check, demo, doctor, explain, import, log, serve, verify};
+use referd::cli::{check, demo, doctor, explain, import, log, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use std::path::Path;
@@ -74,6 +74,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         Verb::Import(Import::Codes(asked)) => with(load(), |config| {
             log::start(Some(filter.unwrap_or("error")));
             let done = runtime()?.block_on(import::run(&config, asked, cli.json))?;
+            Ok(if done { DONE } else { FAILED })
+        }),
+        Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
+            log::start(Some(filter.unwrap_or("error")));
+            let done = runtime()?.block_on(rules::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),
         Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),

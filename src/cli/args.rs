@@ -36,6 +36,9 @@ pub enum Verb {
     Import(Import),
     /// Checks a ledger in full: storage, journal against tables, invariants.
     Verify(Verify),
+    /// What other rules would have made of what happened.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Makes a fresh random secret.
     Token,
 }
@@ -73,6 +76,22 @@ pub struct ImportCodes {
     /// Only says what would come of it.
     #[arg(long)]
     pub dry_run: bool,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Rules {
+    /// Decides again, under the rules of the configuration file, what happened since a date: what would be held, released
+    /// or refused, and the difference in days. Nothing is changed.
+    Simulate(Simulate),
+}
+
+#[derive(Args)]
+pub struct Simulate {
+    /// YYYY-MM-DD, or a time as in RFC 3339.
+    #[arg(long, value_name = "DATE")]
+    pub since: String,
     #[arg(long)]
     pub app: Option<String>,
 }

@@ -10,6 +10,7 @@ pub mod house;
 pub mod import;
 pub mod log;
 pub mod offline;
+pub mod rules;
 pub mod serve;
 pub mod show;
 pub mod verify;

@@ -22,6 +22,7 @@ const ROUTES: &[&str] = &[
     "payouts",
     "pool",
     "redemptions",
+    "rules",
     "stats",
     "users",
 ];

@@ -299,7 +299,10 @@ impl Command {
     /// As the journal keeps it: lists of codes stand in the chunks that were put, a device's token in the claim.
     pub fn brief(&self) -> Command {
         match self {
-            Command::Claim(claim) => Command::Claim(claim::MakeClaim { device_token: None, ..claim.clone() }),
+            Command::Claim(claim) => {
+                let device_token = claim.device_token.as_ref().map(|_| String::new());
+                Command::Claim(claim::MakeClaim { device_token, ..claim.clone() })
+            }
             Command::Import(import) => Command::Import(pool::Import { codes: Vec::new(), ..import.clone() }),
             Command::Settle(settle) => match &settle.outcome {
                 Outcome::Done(super::delivery::Answer::Codes(_)) => Command::Settle(delivery::Settle {

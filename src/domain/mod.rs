@@ -19,6 +19,7 @@ pub mod device;
 pub mod claim;
 pub mod redemption;
 pub mod completion;
+pub mod simulation;
 pub mod reward;
 pub mod extension;
 pub mod grant;

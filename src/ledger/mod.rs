@@ -11,6 +11,7 @@ mod load;
 pub mod names;
 pub mod people;
 mod record;
+pub mod simulate;
 pub mod rows;
 mod step;
 pub mod store;

@@ -78,6 +78,10 @@ impl Snapshot {
         Snapshot { txn, tables: [const { OnceLock::new() }; Tab::ALL.len()], rules: OnceLock::new(), names }
     }
 
+    pub(super) fn shared_names(&self) -> Arc<Names> {
+        self.names.clone()
+    }
+
     fn table(&self, tab: Tab) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, Error> {
         let slot = &self.tables[tab as usize];
         if let Some(table) = slot.get() {

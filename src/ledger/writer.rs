@@ -259,12 +259,12 @@ impl Ask {
     }
 }
 
-struct Panicked;
+pub(super) struct Panicked;
 
-type Decided = Result<Result<Decision, Refusal>, Panicked>;
+pub(super) type Decided = Result<Result<Decision, Refusal>, Panicked>;
 
 /// Which family decides which command.
-fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided, Error> {
+pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided, Error> {
     match command {
         Command::MyCode(command) => by::<ShareFamily>(store, command, stamp),
         Command::Issue(command) => by::<IssueFamily>(store, command, stamp),

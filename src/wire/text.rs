@@ -32,6 +32,11 @@ pub fn parse_date(text: &str) -> Option<Date> {
     parse_rfc3339(&format!("{text}T00:00:00Z")).map(At::date)
 }
 
+/// The start of a date, or a time.
+pub fn since(text: &str) -> Option<At> {
+    parse_date(text).map(Date::start).or_else(|| parse_rfc3339(text))
+}
+
 /// Everything but the unreserved characters of RFC 3986.
 pub fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -23,6 +23,7 @@ use crate::domain::purchase::{About, RefundWord, Share};
 use crate::domain::redemption::Redemption;
 use crate::domain::referrer::Referrer;
 use crate::domain::refund::Refund;
+use crate::domain::simulation::{Change, Simulation, Verdict as Changed};
 use crate::domain::subscription::{Offer, Subscription};
 use serde_json::{Value, json};
 
@@ -177,6 +178,31 @@ impl View<'_> {
         json!({
             "user": (self.name)(row.to), "original_transaction_id": row.original_transaction_id, "days": row.days,
             "status": row.state.word(), "asked_at": rfc3339(row.asked_at), "renews_at": time(until),
+        })
+    }
+
+    /// What would be otherwise, one by one and in sum.
+    pub fn simulation(&self, found: &Simulation) -> Value {
+        let state = |row: &Option<Completion>| {
+            row.as_ref().map(|row| {
+                let reasons: Vec<&str> = row.reasons.iter().map(|reason| reason.word()).collect();
+                json!({"status": row.state.word(), "days": row.days, "reasons": reasons})
+            })
+        };
+        let change = |change: &Change| {
+            let row = change.was.as_ref().or(change.would.as_ref())?;
+            Some(json!({
+                "completion": row.id.to_string(), "campaign": row.campaign, "referrer": (self.name)(row.referrer),
+                "referee": (self.name)(row.referee), "would_be": change.verdict().word(),
+                "was": state(&change.was), "would": state(&change.would),
+            }))
+        };
+        let count = |verdict| found.count(verdict);
+        json!({
+            "items": found.changes.iter().filter_map(change).collect::<Vec<_>>(),
+            "commands": found.commands, "commands_refused": found.refused,
+            "held": count(Changed::Held), "released": count(Changed::Released), "refused": count(Changed::Refused),
+            "other": count(Changed::Other), "days": found.days.0, "days_then": found.days.1,
         })
     }
 

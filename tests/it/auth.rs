@@ -58,6 +58,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/notifications", Admin),
     ("POST", "/notifications/catch-up", Admin),
     ("POST", "/notifications/test", Admin),
+    ("POST", "/rules/simulate", Admin),
     ("GET", "/users/{id}", Admin),
     ("GET", "/explain/{subject}", Admin),
     ("GET", "/metrics", Admin),

@@ -25,6 +25,7 @@ mod rate;
 mod refund;
 mod review;
 mod reward;
+mod rules;
 mod secrecy;
 mod serving;
 mod share;

@@ -7,6 +7,7 @@ mod lists;
 mod notifications;
 mod outbox;
 mod overview;
+mod rules;
 mod users;
 
 use super::extract::bearer;
@@ -57,6 +58,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/catch-up", post(notifications::catch_up))
         .route("/notifications/test", post(notifications::test))
+        .route("/rules/simulate", post(rules::simulate))
         .route("/users/{id}", get(users::user))
         .route("/explain/{subject}", get(explain::explain));
     Router::new()

@@ -14,7 +14,7 @@ mod stock;
 
 #[cfg(test)]
 pub use case::kin;
-pub use case::{circle, rows_of};
+pub use case::{case, circle, rows_of};
 pub use claim::code;
 pub use share::{referrer, standing};
 

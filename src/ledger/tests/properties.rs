@@ -7,6 +7,7 @@ use crate::domain::decide::due::Due;
 use crate::domain::decide::review::{Review, Verdict};
 use crate::domain::policy::{Expiry, FraudRules, Milestone};
 use crate::domain::purchase::{RefundWord, Share};
+use crate::ledger::simulate::simulate;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -204,5 +205,26 @@ fn the_order_of_facts_leaves_no_trace() {
         });
         let differ = ends[0].iter().zip(&ends[1]).find(|(a, b)| a != b);
         assert!(ends[0] == ends[1], "another {:?}", differ.map(|(a, _)| a.0));
+    });
+}
+
+#[test]
+fn the_same_rules_make_the_same_of_it() {
+    let histories = (policy(), prop::collection::vec(step(), 1..24), any::<prop::sample::Index>());
+    run(60, histories, |(policy, steps, since)| {
+        let told = Told::to(policy.clone(), &SHARERS);
+        let (mut past, mut times) = (Vec::new(), vec![told.house.clock.now()]);
+        for step in &steps {
+            take(&told, step, &past);
+            fire(&told.house);
+            times.push(told.house.clock.now());
+            if let Step::Tell(fact) = step {
+                past.push(fact.clone());
+            }
+        }
+        let (since, now) = (*since.get(&times), told.house.clock.now());
+        let found = simulate(&told.house.ledger.snapshot(), &[policy], since, now).unwrap();
+        assert_eq!(found.changes, [], "since {since:?}");
+        assert_eq!((found.refused, found.days.0), (0, found.days.1));
     });
 }
