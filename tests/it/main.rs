@@ -30,6 +30,7 @@ mod secrecy;
 mod serving;
 mod share;
 mod source;
+mod story;
 mod subscription;
 mod tidy;
 mod webhook;
