@@ -17,8 +17,9 @@ mod stage;
 mod team;
 
 use crate::support::caller::together;
+use crate::support::rng::Rng;
 use referd::fake::faults::Fault;
-use rules::Rules;
+use rules::{Rules, hold_and_milestones, milestones, plain};
 use stage::Stage;
 
 /// Its name, the rules, and what happens.
@@ -139,6 +140,111 @@ async fn trouble_at_revenuecat_leaves_no_trace() {
             faults.push(format!("{name}: `{}` is under trouble `{}`", calm.scene, troubled.scene));
         }
         faults
+    })
+    .await;
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// What several people do, each in this order, and how it is in the end.
+type Crowd = (&'static str, Rules, &'static [&'static str], &'static str);
+
+const CROWDS: &[Crowd] = &[
+    (
+        "two who buy, one gets the money back",
+        plain,
+        &["bob claims; bob buys", "eve buys; eve claims", "max claims; max buys by apple; max refunded by revenuecat"],
+        "bob -> credited 60; eve -> credited 60; max -> reversed 60",
+    ),
+    (
+        "refunds that are reversed",
+        plain,
+        &[
+            "bob claims; bob buys; bob refunded; bob restored",
+            "eve confirms; eve refunded by revenuecat; eve restored by revenuecat",
+            "max refunded by revenuecat; max buys; max claims",
+        ],
+        "bob -> credited 60; eve -> credited 60; max -> reversed 60",
+    ),
+    (
+        "repeats, and the house begins again",
+        plain,
+        &["bob claims; bob buys; bob refunded", "eve claims; eve buys by apple", "again; again; again", "restart"],
+        "bob -> reversed 30; eve -> credited 30",
+    ),
+    (
+        "milestones come and go",
+        milestones,
+        &[
+            "bob claims; bob buys; bob refunded; bob restored",
+            "eve claims; eve buys; eve refunded",
+            "max buys; max claims",
+        ],
+        "bob -> credited 160; eve -> reversed 160; max -> credited 160",
+    ),
+    (
+        "the third milestone",
+        milestones,
+        &["bob claims; bob buys", "eve buys by apple; eve claims", "max claims; max buys; max reversed; max approved"],
+        "bob -> credited 200; eve -> credited 200; max -> credited 200",
+    ),
+    (
+        "a milestone that a tester and a family do not reach",
+        milestones,
+        &[
+            "bob claims; bob buys in sandbox",
+            "eve claims; eve buys; eve buys by apple",
+            "max claims; max buys; max refunded",
+        ],
+        "bob -> credited 30; eve -> credited 30; max -> reversed 30",
+    ),
+    (
+        "somebody turns out to be the referrer",
+        milestones,
+        &["bob claims; bob buys", "eve claims; eve buys; eve is also ann", "max claims; max refunded 50%"],
+        "bob -> credited 145; eve -> rejected 145; max -> credited 145 (prorated_refund)",
+    ),
+    (
+        "held, refunded, decided",
+        hold_and_milestones,
+        &[
+            "bob claims; bob buys; bob refunded; bob restored",
+            "eve claims; eve buys; eve rejected",
+            "max buys; max claims; max approved",
+            "kim claims; kim buys; kim refunded",
+        ],
+        "+8d; bob -> credited 160; eve -> rejected 160 (by_hand); max -> credited 160; kim -> reversed 160",
+    ),
+];
+
+/// Orders of each crowd that are told, where there are more.
+const SAMPLE: usize = 12;
+
+/// All orders of these steps in which each list keeps its own.
+fn orders(lists: &[Vec<&'static str>]) -> Vec<Vec<&'static str>> {
+    let mut all = Vec::new();
+    for (at, list) in lists.iter().enumerate() {
+        let Some((first, rest)) = list.split_first() else { continue };
+        let mut others = lists.to_vec();
+        others[at] = rest.to_vec();
+        all.extend(orders(&others).into_iter().map(|order| [&[*first], &order[..]].concat()));
+    }
+    if all.is_empty() { vec![Vec::new()] } else { all }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_first_makes_no_difference() {
+    let mut told: Vec<(&str, Rules, String)> = Vec::new();
+    for (n, (name, rules, lists, end)) in CROWDS.iter().enumerate() {
+        let lists: Vec<Vec<&str>> = lists.iter().map(|list| list.split("; ").collect()).collect();
+        let (orders, mut rng) = (orders(&lists), Rng::new(n as u64));
+        for _ in 0..SAMPLE {
+            let order = rng.pick(&orders).expect("there is an order");
+            told.push((name, *rules, format!("{}; {end}", order.join("; "))));
+        }
+    }
+    let faults = every(told, async |_, (name, rules, text): (&'static str, Rules, String)| {
+        let told = play(rules, &text, None).await;
+        told.faults.iter().map(|fault| format!("{name}: {text}: {fault}")).collect()
     })
     .await;
     assert!(faults.is_empty(), "\n{faults}");
