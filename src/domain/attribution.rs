@@ -3,7 +3,7 @@
 
 use super::at::At;
 use super::award::{attribute, worth};
-use super::case::{Case, Changes};
+use super::case::{Case, Changes, Filed};
 use super::claim::ClaimState;
 use super::completion::{Completion, CompletionState, Method, Reason};
 use super::delivery::Effect;
@@ -23,10 +23,10 @@ impl Case {
         for at in order {
             let found = self.evidence_at(&self.claims[at].claim);
             let filed = &self.claims[at];
-            let is_self = self.is_self(filed.claim.referrer);
+            let is_self = self.is_self(filed.claim.referrer) || self.is_theirs(filed, found);
             match filed.claim.state {
                 ClaimState::Pending | ClaimState::Completed if is_self => self.reject(at, found, now, &mut changes),
-                ClaimState::Pending if found.is_some() && !self.is_completed(&filed.claim.campaign) => {
+                ClaimState::Pending if found.is_some() && self.may_complete(&filed.claim.campaign) => {
                     let method = found.map(|found| Method::of(&self.redemptions[found]));
                     self.complete(at, found, method.unwrap_or(Method::Confirm), now, &mut changes);
                 }
@@ -37,6 +37,13 @@ impl Case {
             self.mark_device(at, &mut changes);
         }
         (self, changes)
+    }
+
+    /// What the referee shows was the referrer's at a time.
+    fn is_theirs(&self, filed: &Filed, found: Option<usize>) -> bool {
+        let own = filed.completion.as_ref().and_then(|completion| self.redemption_at(completion.redemption?));
+        let theirs = &self.circles[&filed.claim.referrer];
+        own.or(found).is_some_and(|at| self.redemptions[at].owners.iter().any(|person| theirs.has(*person)))
     }
 
     /// Evidence for what is settled already: it belongs there and can complete nothing else. What
@@ -73,6 +80,10 @@ impl Case {
         }
         attribute(&mut self.redemptions[found], &completion);
         changes.redemptions.push(self.redemptions[found].clone());
+        if completion.is_rejected() && self.claims[at].claim.state != ClaimState::Rejected {
+            self.claims[at].claim.state = ClaimState::Rejected;
+            changes.claims.push(self.claims[at].claim.clone());
+        }
         self.claims[at].completion = Some(completion.clone());
         changes.completions.push(completion);
     }
@@ -103,7 +114,6 @@ fn is_shared(evidence: &Redemption, known: &Completion) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::case::Filed;
     use crate::domain::code::CodeState;
     use crate::domain::id::Id;
     use crate::domain::policy::Policy;

@@ -3,7 +3,7 @@
 use super::at::At;
 use super::claim::{Claim, ClaimState};
 use super::code::Code;
-use super::completion::Completion;
+use super::completion::{Completion, Reason};
 use super::delivery::Effect;
 use super::extension::Extension;
 use super::id::{Id, Person};
@@ -96,6 +96,20 @@ impl Case {
             |filed: &&Filed| filed.claim.campaign == campaign && filed.claim.binds(now, &rules.policy.attribution);
         let completed = |filed: &&Filed| filed.claim.state == ClaimState::Completed;
         self.claims.iter().filter(stands).find(completed).or_else(|| self.claims.iter().find(stands))
+    }
+
+    /// Somebody, or a rule, rejected what this person completed: they complete nothing else.
+    pub fn is_barred(&self, campaign: &str) -> bool {
+        let rejected = |completion: &Completion| {
+            completion.campaign == campaign
+                && completion.is_rejected()
+                && !completion.reasons.contains(&Reason::SelfReferral)
+        };
+        self.claims.iter().filter_map(|filed| filed.completion.as_ref()).any(rejected)
+    }
+
+    pub fn may_complete(&self, campaign: &str) -> bool {
+        !self.is_completed(campaign) && !self.is_barred(campaign)
     }
 
     pub fn is_completed(&self, campaign: &str) -> bool {

@@ -158,9 +158,9 @@ impl Decision {
         self.puts.extend(changes.redemptions.into_iter().map(Put::Redemption));
         self.puts.extend(changes.completions.into_iter().map(Put::Completion));
         self.puts.extend(changes.referrers.into_iter().map(Put::Referrer));
-        self.puts.extend(changes.accounts.into_iter().map(|account| match account.days {
-            0 => Put::AccountGone(account.person),
-            _ => Put::Account(account),
+        self.puts.extend(changes.accounts.into_iter().map(|account| match account.is_gone() {
+            true => Put::AccountGone(account.person),
+            false => Put::Account(account),
         }));
         self.puts.extend(changes.extensions.into_iter().map(Put::Extension));
         let release = |(at, completion)| Put::Due(due::Due { at, what: due::DueWhat::Release { completion } });

@@ -2,7 +2,7 @@
 
 use super::at::{At, Span};
 use super::extension::Extension;
-use super::grant::TakeBack;
+use super::grant::{ONE_GRANT, ROUNDING, TakeBack};
 use super::id::{Id, Person};
 use super::reward::Account;
 use serde::{Deserialize, Serialize};
@@ -158,13 +158,27 @@ impl Effect {
         }
     }
     /// The wish as it is by now: what was granted may have changed since, on either side of a pause.
-    pub fn as_of(self, account: Option<&Account>) -> Effect {
+    pub fn as_of(self, account: Option<&Account>, now: At) -> Effect {
         match (self, account) {
-            (Effect::Grant { account, to, take_back, .. }, Some(now)) => {
-                Effect::Grant { account, to, end: now.end, take_back }
+            (Effect::Grant { account, to, end, take_back }, Some(by_now)) => {
+                // Nothing of it is left: whatever was sent is taken back.
+                let all = (by_now.days == 0).then_some(TakeBack::over(end));
+                let take_back = take_back.or(all).map(|wish| TakeBack { others: by_now.others, ..wish });
+                Effect::Grant { account, to, end: by_now.end, take_back }
             }
             (Effect::Grant { account, to, end, take_back }, None) => {
-                Effect::Grant { account, to, end, take_back: take_back.or(Some(TakeBack::over(end))) }
+                Effect::Grant { account, to, end: now, take_back: take_back.or(Some(TakeBack::over(end))) }
+            }
+            (other, _) => other,
+        }
+    }
+    /// The wish after this answer: where RevenueCat took the end for one that it has, that one goes first.
+    pub fn as_answered(self, outcome: &Outcome) -> Effect {
+        match (self, outcome) {
+            (Effect::Grant { account, to, end, take_back }, Outcome::Done(Answer::Granted { end: got }))
+                if got.plus(ROUNDING) < end && end.apart(*got) <= ONE_GRANT =>
+            {
+                Effect::Grant { account, to, end, take_back: take_back.or(Some(TakeBack::over(*got))) }
             }
             (other, _) => other,
         }
@@ -386,9 +400,6 @@ impl Item {
                 self.state = ItemState::Waiting { next: now.plus(pause) };
                 self.last_error = Some("the answer was lost; looked for it, not there".to_owned());
             }
-        }
-        if let (Outcome::Found { others }, Effect::Grant { take_back: Some(wish), .. }) = (outcome, &mut self.effect) {
-            wish.others = wish.others.max(Some(*others));
         }
         let last = self.effect.patience().map(|patience| self.made_at.plus(patience));
         let is_late = matches!((self.state, last), (ItemState::Waiting { next }, Some(last)) if next > last);

@@ -38,6 +38,8 @@ pub enum Next {
     },
 }
 
+/// RevenueCat takes two ends this close for one, and leaves the one it has.
+pub const ONE_GRANT: Span = Span::hours(2);
 /// RevenueCat gives whole seconds.
 pub const ROUNDING: Span = Span::seconds(1);
 
@@ -64,6 +66,7 @@ impl TakeBack {
             }
             (Some(there), _) if there > until.plus(ROUNDING) => Next::Revoke { until },
             (Some(there), _) if there.plus(ROUNDING) >= until => Next::Done(there),
+            (Some(there), _) if until.apart(there) <= ONE_GRANT => Next::Revoke { until },
             _ if until > now => Next::Grant { until },
             _ => Next::Done(end),
         }
@@ -99,6 +102,20 @@ mod tests {
             ("revoked and kept", 30, Some(41), vec![custom(41), named(10)], done(41)),
             ("shorter than ours", 30, None, vec![custom(60), named(20)], remember(20)),
             ("shorter than ours, remembered", 30, Some(20), vec![custom(60), named(20)], revoke(30)),
+            (
+                "an end that RevenueCat takes for the other",
+                30,
+                None,
+                vec![Shown { end: day(30).minus(Span::hours(2)), is_custom: true }],
+                revoke(30),
+            ),
+            (
+                "an end just far enough",
+                30,
+                None,
+                vec![Shown { end: day(30).minus(Span::hours(3)), is_custom: true }],
+                grant(30),
+            ),
             ("past", 30, None, vec![custom(60), named(9)], revoke(30)),
             ("further than anything of ours", 30, None, vec![custom(90)], done(90)),
             (

@@ -136,6 +136,7 @@ impl Purchase {
         Subscription {
             is_test: self.is_test,
             owner,
+            owners: owner.filter(|owner| owner.is_told).map(|owner| owner.person).into_iter().collect(),
             app_transaction_id: self.app_transaction_id.clone(),
             first_at: self.purchased_at,
             has_token,

@@ -15,6 +15,8 @@ pub struct Redemption {
     pub campaign: Option<String>,
     /// Who owns the purchase, as far as anybody said.
     pub user: Option<Person>,
+    /// Everybody who was said to own its subscription, by now or before.
+    pub owners: Vec<Person>,
     pub sources: Vec<Source>,
     pub is_test: bool,
     pub is_family_shared: bool,
@@ -57,6 +59,7 @@ impl Redemption {
             offer: offer.to_owned(),
             campaign: None,
             user: None,
+            owners: Vec::new(),
             sources: vec![source],
             is_test: purchase.is_test,
             is_family_shared: purchase.is_family_shared,

@@ -13,6 +13,8 @@ pub struct Refund {
     pub word: RefundWord,
     /// How much of the price it was, as told then. Only Apple tells.
     pub share: Option<(At, Share)>,
+    /// When a reversal was told last: what was told of the share before is over.
+    pub reversed_at: Option<At>,
 }
 
 impl Refund {
@@ -28,21 +30,25 @@ impl Refund {
             told_at,
             word: purchase.refund?,
             share: purchase.refunded_share.map(|share| (told_at, share)),
+            reversed_at: (purchase.refund == Some(RefundWord::Reversed)).then_some(told_at),
         })
     }
 
     /// Of two reports of one transaction the latest holds, in whichever order they came.
     pub fn merged(self, other: Refund) -> Refund {
         assert_eq!(self.transaction_id, other.transaction_id);
-        let share = self.share.max(other.share);
+        let (share, reversed_at) = (self.share.max(other.share), self.reversed_at.max(other.reversed_at));
         let latest = if (other.told_at, other.word) > (self.told_at, self.word) { other } else { self };
-        Refund { share, ..latest }
+        Refund { share, reversed_at, ..latest }
     }
 
     /// How much of the price went back and stayed there.
     pub fn refunded(&self) -> Option<Share> {
         match self.word {
-            RefundWord::Refunded { .. } => Some(self.share.map_or(Share::ALL, |(_, share)| share)),
+            RefundWord::Refunded { .. } => {
+                let told = self.share.filter(|(at, _)| self.reversed_at.is_none_or(|reversed| reversed < *at));
+                Some(told.map_or(Share::ALL, |(_, share)| share))
+            }
             RefundWord::Reversed => None,
         }
     }
@@ -60,6 +66,7 @@ mod tests {
             told_at: At(told),
             word,
             share: None,
+            reversed_at: None,
         };
         let refunded = RefundWord::Refunded { at: At(5) };
         for (one, other, holds) in [
@@ -82,6 +89,7 @@ mod tests {
             told_at: At(at),
             word,
             share: share.map(|share| (At(at), Share::new(share))),
+            reversed_at: (word == RefundWord::Reversed).then_some(At(at)),
         };
         let refunded = RefundWord::Refunded { at: At(5) };
         for (one, other, left) in [
@@ -93,6 +101,13 @@ mod tests {
         ] {
             assert_eq!(one.clone().merged(other.clone()), other.clone().merged(one.clone()));
             assert_eq!(one.merged(other).refunded(), left.map(Share::new));
+        }
+        let half = told(10, Some(50_000), refunded);
+        let (back, all) = (told(20, None, RefundWord::Reversed), told(30, None, refunded));
+        let orders = [[&half, &back, &all], [&all, &back, &half], [&back, &all, &half], [&half, &all, &back]];
+        for order in orders {
+            let end = order.into_iter().cloned().reduce(Refund::merged).expect("three");
+            assert_eq!(end.refunded(), Some(Share::ALL), "the half was reversed");
         }
         for (share, days, taken) in [(50_000, 30, 15), (33_333, 30, 9), (100_000, 30, 30), (1, 30, 0), (0, 30, 0)] {
             assert_eq!(Share::new(share).of_days(days), taken, "{share}");

@@ -20,6 +20,8 @@ pub struct Account {
     pub parts: Vec<Part>,
     /// The times that the person pays for, where a part has to wait for their end.
     pub paid: Vec<Stretch>,
+    /// How far grants by somebody else reach, as far as that was seen before they were revoked with ours.
+    pub others: Option<At>,
 }
 
 /// What was given for one completion, or one milestone.
@@ -36,14 +38,15 @@ pub struct Part {
 const MOST: usize = 400;
 
 impl Account {
-    fn empty(person: Person, to: Person, floor: At) -> Account {
-        Account { person, to, end: floor, days: 0, floor, parts: Vec::new(), paid: Vec::new() }
+    pub fn empty(person: Person, to: Person, floor: At) -> Account {
+        Account { person, to, end: floor, days: 0, floor, parts: Vec::new(), paid: Vec::new(), others: None }
     }
 
     /// `end = max(now, end of what was granted before) + what is given`: the days earned, or what is left of
     /// them. `to` is who earned them.
     pub fn earn(before: Option<Account>, person: Person, to: Person, days: u32, part: Part) -> Account {
         let mut account = before.unwrap_or(Account::empty(person, to, part.at));
+        account.others = account.others.filter(|end| *end > part.at);
         if part.span > Span::ZERO {
             if account.end <= part.at {
                 (account.floor, account.parts) = (account.end, Vec::new());
@@ -75,6 +78,11 @@ impl Account {
     pub fn after(mut self, paid: Vec<Stretch>) -> Account {
         self.paid = paid;
         self.in_order()
+    }
+
+    /// Nothing of it matters any more.
+    pub fn is_gone(&self) -> bool {
+        self.days == 0 && self.others.is_none()
     }
 
     /// What is yet to pass.
@@ -144,6 +152,7 @@ impl Account {
         }
         joined.to = accounts.iter().map(|account| account.to).min()?;
         joined.days = accounts.iter().map(|account| account.days).sum();
+        joined.others = accounts.iter().filter_map(|account| account.others).max();
         joined.paid = Stretch::union(accounts.iter().flat_map(|account| account.paid.clone()).collect());
         Some(joined.in_order())
     }

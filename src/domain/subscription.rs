@@ -10,6 +10,8 @@ pub struct Subscription {
     pub original_transaction_id: String,
     pub is_test: bool,
     pub owner: Option<Owner>,
+    /// Everybody whom the app or RevenueCat called the owner, by now or before, in order.
+    pub owners: Vec<Person>,
     /// The purchaser's Apple Account, by Apple's name for its copy of the app.
     pub app_transaction_id: Option<String>,
     /// Apple told an `appAccountToken`: it names a user already.
@@ -133,6 +135,7 @@ impl Subscription {
             original_transaction_id: original_transaction_id.to_owned(),
             is_test: false,
             owner: None,
+            owners: Vec::new(),
             app_transaction_id: None,
             has_token: false,
             offers: Vec::new(),
@@ -148,6 +151,13 @@ impl Subscription {
         self.owner.map(|owner| owner.person)
     }
 
+    /// Somebody is said to own it, now or at a time.
+    pub fn told_of(&mut self, person: Person) {
+        if let Err(at) = self.owners.binary_search(&person) {
+            self.owners.insert(at, person);
+        }
+    }
+
     pub fn is_family_shared(&self) -> bool {
         self.period.as_ref().is_some_and(|period| period.is_family_shared)
     }
@@ -159,6 +169,7 @@ impl Subscription {
         self.is_test |= other.is_test;
         self.has_token |= other.has_token;
         self.owner = self.owner.max(other.owner);
+        other.owners.into_iter().for_each(|person| self.told_of(person));
         self.first_at = [self.first_at, other.first_at].into_iter().flatten().min();
         self.app_transaction_id = self.app_transaction_id.max(other.app_transaction_id);
         self.period = self.period.max(other.period);

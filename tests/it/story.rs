@@ -124,16 +124,9 @@ async fn each_step_leaves_what_it_should() {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
-/// A grant that waits is not yet found under another id of the referrer.
-fn names_the_referrer_anew(text: &str) -> bool {
-    ["also ann", "ann is also", "as ann"].iter().any(|words| text.contains(words))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trouble_at_revenuecat_leaves_no_trace() {
-    let mut stories = stories();
-    stories.retain(|(_, _, text)| !names_the_referrer_anew(text));
-    let faults = every(stories, async |n, (name, rules, text): Story| {
+    let faults = every(stories(), async |n, (name, rules, text): Story| {
         let (calm, troubled) = (play(rules, text, None).await, play(rules, text, Some(n)).await);
         let mut faults: Vec<String> = troubled.faults.iter().map(|fault| format!("{name}: {fault}")).collect();
         if calm.scene != troubled.scene {

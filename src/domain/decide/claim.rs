@@ -104,6 +104,10 @@ fn by_code(case: &Case, code: &Code, rival: Option<&Claim>, asked: &Asked<'_>) -
         }
         return Err(if is_self { Refusal::SelfReferral } else { Refusal::AlreadyClaimed });
     }
+    if case.is_barred(&code.campaign) {
+        let is_used = matches!(code.state, CodeState::Used { .. });
+        return Err(if is_used { Refusal::CodeUsed } else { Refusal::AlreadyClaimed });
+    }
     let claim = Claim::of(code, command.person, stamp.at);
     let evidence = case.evidence(&claim).is_some();
     match code.state {
@@ -138,6 +142,9 @@ fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -
         if standing.claim.referrer == referrer.person {
             return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), asked));
         }
+        return Err(Refusal::AlreadyClaimed);
+    }
+    if case.is_barred(&referrer.campaign) {
         return Err(Refusal::AlreadyClaimed);
     }
     let policy = &shelf.rules.policy;
@@ -185,7 +192,7 @@ fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, as
     let at = case.claims.iter().position(|filed| filed.claim.campaign == campaign && filed.claim.referee == referee);
     let at = at.expect("the claim was filed");
     let takes_word = case.rules_of(&campaign).is_some_and(|r| r.policy.attribution.accept == Accept::Confirm);
-    let waits = case.claims[at].claim.state == ClaimState::Pending && !case.is_completed(&campaign);
+    let waits = case.claims[at].claim.state == ClaimState::Pending && case.may_complete(&campaign);
     if command.confirm && takes_word && waits {
         case.complete(at, None, Method::Confirm, stamp.at, &mut changes);
         case.mark_device(at, &mut changes);

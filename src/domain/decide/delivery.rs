@@ -104,7 +104,7 @@ impl Family for BeginFamily {
                 return Ok(decision);
             }
             Some(known) if !item.unsure => known.as_of(),
-            _ => item.effect.clone().as_of(facts.account.as_ref()),
+            _ => item.effect.clone().as_of(facts.account.as_ref(), stamp.at),
         };
         Ok(replace(Item { effect, ..item.begun(stamp.at) }))
     }
@@ -122,10 +122,14 @@ impl Family for SettleFamily {
             return Err(Refusal::WrongState);
         }
         let outcome = checked(&item, facts.stock.as_ref(), &command.outcome);
-        let item = item.settled(&outcome, stamp.at);
+        let mut item = item.settled(&outcome, stamp.at);
+        item.effect = item.effect.as_answered(&command.outcome);
         let mut decision = back_in_lane(facts, item.clone());
         if let Some(stock) = &facts.stock {
             follow(stock, &item, &outcome, stamp, &mut decision);
+        }
+        if let (Outcome::Found { others }, Effect::Grant { account, to, .. }) = (&outcome, &item.effect) {
+            remember(facts, *account, *to, *others, stamp, &mut decision);
         }
         if let Some(known) = &facts.extending {
             extended(known, &item, &outcome, stamp, &mut decision);
@@ -219,6 +223,12 @@ impl Extending {
         let Account { person, to, end, .. } = account;
         decision.effects.push(Effect::Grant { account: person, to, end, take_back: None });
     }
+}
+
+/// How far somebody else's grants reach stands with what was granted here, as long as it matters.
+fn remember(facts: &ItemFacts, person: Person, to: Person, others: At, stamp: Stamp, decision: &mut Decision) {
+    let known = facts.account.clone().unwrap_or_else(|| Account::empty(person, to, stamp.at));
+    decision.put(Put::Account(Account { others: known.others.max(Some(others)), ..known }));
 }
 
 /// What the outcome says of an extension. What may have been made is granted by nobody but by hand.
@@ -463,7 +473,7 @@ mod tests {
         let account = |end| Some(sample::account(1, end));
         let all = Some(TakeBack::over(day(30)));
         for (account, end, take_back) in
-            [(account(day(30)), day(30), None), (account(day(60)), day(60), None), (None, day(30), all)]
+            [(account(day(30)), day(30), None), (account(day(60)), day(60), None), (None, NOON, all)]
         {
             let facts = ItemFacts { account, ..facts(grant(day(30)), WAITING) };
             let decision = BeginFamily::decide(&facts, &Begin { item: ItemId { seq: 1, n: 0 } }, stamp(NOON)).unwrap();

@@ -208,6 +208,7 @@ fn bought(
     if let Some(known) = &facts.subscription {
         subscription = known.clone().merged(subscription);
     }
+    facts.moves.iter().for_each(|gone| subscription.told_of(gone.to));
     if let Some(gone) = facts.moves.last() {
         subscription.owner = Some(Owner { is_told: true, at: gone.at, person: gone.to });
     }
@@ -218,6 +219,7 @@ fn bought(
     let id = reported.as_ref().map(|one| one.id);
     for mut redemption in with(&facts.redemptions, reported) {
         redemption.user = subscription.person();
+        redemption.owners.clone_from(&subscription.owners);
         redemption.is_bound |= subscription.has_token || subscription.is_family_shared();
         if redemption.campaign.is_none() {
             let found = campaign_of(&facts.rules, &redemption.offer, &redemption.product_id);
@@ -289,7 +291,7 @@ fn complete_named(case: &mut Case, named: &Named, redemption: Id, now: At, decis
     let Some(referee) = case.redemptions[found].user else { return };
     let is_free = case.redemptions[found].state == RedemptionState::Unattributed;
     let is_spent = case.is_spent(&code.campaign, &case.redemptions[found]);
-    if !open || !is_free || is_spent || case.is_completed(&code.campaign) {
+    if !open || !is_free || is_spent || !case.may_complete(&code.campaign) {
         return;
     }
     if let Some(rival) = named.holder.as_ref().filter(|rival| !case.circle.has(rival.referee)) {
@@ -326,10 +328,13 @@ fn transfer(
     let goes = |known: &&Subscription| known.owner.is_some_and(|owner| owner.at <= told_at);
     for known in lost.iter().filter(goes) {
         let owner = Some(Owner { is_told: true, at, person });
-        decision.put(Put::Subscription(Subscription { owner, ..known.clone() }));
+        let mut known = Subscription { owner, ..known.clone() };
+        known.told_of(*to);
+        facts.moves.iter().for_each(|gone| known.told_of(gone.to));
+        decision.put(Put::Subscription(known.clone()));
         let redeemed = |one: &&Redemption| one.original_transaction_id == known.original_transaction_id;
         for redemption in facts.redemptions.iter().filter(redeemed) {
-            let moved = Redemption { user: Some(person), ..redemption.clone() };
+            let moved = Redemption { user: Some(person), owners: known.owners.clone(), ..redemption.clone() };
             decision.put(Put::Redemption(moved.clone()));
             give(cases, &moved);
         }

@@ -53,7 +53,7 @@ pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) ->
         },
         "days_earned": count(|row| row.days),
         "days_extended": extended.iter().map(|row| row.days).sum::<u32>(),
-        "granted_until": account.map(|account| rfc3339(account.end)),
+        "granted_until": account.filter(|account| account.days > 0).map(|account| rfc3339(account.end)),
         "next_milestone": next,
         "share_url": row.as_ref().map(|row| app.share_url(&row.slug)),
     })))

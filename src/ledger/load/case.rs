@@ -163,9 +163,6 @@ pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer:
     let (_, row) = seat(store, campaign, referrer)?;
     case.referrers.insert(key, row.ok_or(Error::Broken("a code without its referrer"))?);
     let known = circle(store, referrer)?;
-    if is_ring(store, case, campaign, &known)? {
-        case.rings.insert((campaign.to_owned(), referrer));
-    }
     if let Some(account) = store.row::<Account>(known.name().as_bytes())? {
         case.accounts.insert(known.name(), account);
     }
@@ -175,5 +172,17 @@ pub fn introduce<S: Store>(store: &S, case: &mut Case, campaign: &str, referrer:
     let extensions: Vec<Extension> = rows_of(store, &known)?;
     case.extensions.extend(extensions.into_iter().map(|row| (row.id, row)));
     case.circles.insert(referrer, known);
+    rings(store, case)
+}
+
+/// Which of the referrers were referred by the referee, or by somebody with an Apple Account of theirs.
+pub fn rings<S: Store>(store: &S, case: &mut Case) -> Result<(), Error> {
+    let mut found = BTreeSet::new();
+    for (campaign, referrer) in case.referrers.keys() {
+        if is_ring(store, case, campaign, &case.circles[referrer])? {
+            found.insert((campaign.clone(), *referrer));
+        }
+    }
+    case.rings = found;
     Ok(())
 }

@@ -48,7 +48,10 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
         facts.is_outdated |= other.id > id && other.effect.outdates();
     }
     match &item.effect {
-        Effect::Grant { account, .. } => facts.account = store.row(circle(store, *account)?.name().as_bytes())?,
+        Effect::Grant { account, .. } => {
+            let name = circle(store, *account)?.name();
+            facts.account = store.row(name.as_bytes())?;
+        }
         Effect::RequestBatch { campaign, batch } | Effect::FetchCodes { campaign, batch } => {
             let batch = store.row(batch.as_bytes())?.ok_or(Error::Broken("a delivery about no batch"))?;
             facts.stock = stock(store, campaign)?.map(|(rules, pool)| Stock { rules, pool, batch });

@@ -1,7 +1,7 @@
 //! What a report touches: the ids it names, the owner's case, the redemption as known before.
 
 use super::Load;
-use super::case::{case, circle, introduce, kin, refunded, rows_of, spend};
+use super::case::{case, circle, introduce, kin, refunded, rings, rows_of, spend};
 use super::claim::holder;
 use crate::domain::at::At;
 use crate::domain::code::{Code, CodeText};
@@ -197,6 +197,7 @@ fn load_cases<S: Store>(store: &S, facts: &mut ReportFacts, owner: Option<Person
             let others = group.iter().filter(|circle| **circle != case.circle);
             case.kin.extend(others.flat_map(|circle| circle.members()));
         }
+        rings(store, &mut case)?;
         for redemption in &facts.redemptions {
             spend(store, &mut case, redemption)?;
             refunded(store, &mut case, redemption)?;

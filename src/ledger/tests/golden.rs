@@ -114,7 +114,7 @@ fn every_record_is_read_as_it_was_written() {
     check("claim-1", &claim);
     check("redemption-1", &sample::redemption("2000000000000001", 2, NOON));
     check("completion-1", &completion);
-    check("account-1", &Account { to: two, paid: vec![STRETCH], ..sample::account(1, NOON) });
+    check("account-1", &Account { to: two, paid: vec![STRETCH], others: Some(NOON), ..sample::account(1, NOON) });
     let extension = Extension {
         id,
         to: two,
@@ -132,9 +132,9 @@ fn every_record_is_read_as_it_was_written() {
     check("outbox-1", &item);
     check("subscription-1", &subscription());
     let word = RefundWord::Refunded { at: NOON };
-    let share = Some((NOON, Share::new(50_000)));
+    let (share, reversed_at) = (Some((NOON, Share::new(50_000))), Some(NOON));
     let (transaction_id, original_transaction_id) = ("2000000000000002".into(), "2000000000000001".into());
-    check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word, share });
+    check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word, share, reversed_at });
     check("download-1", &Download { app_transaction_id: "704289572311513293".into(), people: vec![one, two] });
     let end = Some(TestEnd { at: NOON, result: "SUCCESS".into(), has_arrived: true });
     let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });

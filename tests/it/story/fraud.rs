@@ -263,4 +263,10 @@ pub const STORIES: &[Story] = &[
         "ann claims of eve; ann buys; ann refunded; ann rejected -> rejected 0 (refund, by_hand); eve claims; \
          eve buys -> credited 30",
     ),
+    (
+        "a ring by an Apple Account, told by the purchase itself",
+        rings,
+        "eve buys another by apple; ann claims of eve; ann buys; max claims; \
+         max buys by apple on eve's account -> held 0 (ring)",
+    ),
 ];

@@ -86,4 +86,9 @@ pub const STORIES: &[Story] = &[
         plain,
         "bob claims; bob buys; bob rejected; bob is also ann -> rejected 0 (by_hand)",
     ),
+    (
+        "a rejection stands",
+        plain,
+        "bob claims; bob buys; bob rejected -> rejected 0 (by_hand); bob claims: 409; bob buys anew -> rejected 0 (by_hand)",
+    ),
 ];

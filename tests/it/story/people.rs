@@ -97,13 +97,13 @@ pub const STORIES: &[Story] = &[
     (
         "rejected, then claimed anew",
         plain,
-        "bob claims; bob buys; bob rejected -> rejected 0 (by_hand); bob claims -> rejected 0 (by_hand); \
+        "bob claims; bob buys; bob rejected -> rejected 0 (by_hand); bob claims: 409 -> rejected 0 (by_hand); \
          bob buys -> rejected 0 (by_hand)",
     ),
     (
         "rejected by the flag's end, then claimed anew",
         flags_end_rejected,
-        "bob claims; bob buys; +10d -> rejected 0 (too_fast); bob claims -> rejected 0 (too_fast); \
+        "bob claims; bob buys; +10d -> rejected 0 (too_fast); bob claims: 409 -> rejected 0 (too_fast); \
          bob buys by apple -> rejected 0 (too_fast)",
     ),
     (
@@ -122,4 +122,15 @@ pub const STORIES: &[Story] = &[
         plain,
         "bob claims; bob buys; eve claims of kim; eve buys; bob is also eve; bob -> credited 30; eve -> credited 30",
     ),
+    (
+        "the referrer's own purchase, moved to a friend",
+        plain,
+        "ann buys; ann transfers to eve; eve claims: 422 -> rejected 0",
+    ),
+    (
+        "the referrer's own purchase, claimed before it is moved",
+        plain,
+        "eve claims; ann buys; ann transfers to eve; eve -> rejected 0",
+    ),
+    ("a friend's purchase, moved to another", plain, "bob buys; bob transfers to max; max claims -> credited 30"),
 ];

@@ -108,4 +108,10 @@ pub const STORIES: &[Story] = &[
          bob refunded 50% -> credited 15 (prorated_refund); \
          bob refunded by revenuecat -> credited 15 (prorated_refund)",
     ),
+    (
+        "a half that was reversed is forgotten",
+        plain,
+        "bob claims; bob buys; bob refunded 50% -> credited 15 (prorated_refund); +1d; bob restored -> credited 30; +1d; \
+         bob refunded by revenuecat -> reversed 0",
+    ),
 ];

@@ -70,4 +70,16 @@ pub const STORIES: &[Story] = &[
         "ann granted monthly by hand; bob claims; bob buys; eve claims; eve buys -> credited 60; \
          bob refunded -> reversed 31; eve refunded -> reversed 31",
     ),
+    (
+        "a week by hand outlives two refunds",
+        plain,
+        "bob claims; bob buys; eve claims; eve buys; ann granted weekly by hand; bob refunded -> reversed 30; \
+         eve refunded -> reversed 7",
+    ),
+    (
+        "a week by hand outlives a reversal",
+        plain,
+        "bob claims; bob buys; ann granted weekly by hand; bob refunded -> reversed 7; +1d; bob restored -> credited 31; \
+         bob refunded -> reversed 7",
+    ),
 ];
