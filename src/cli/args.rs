@@ -1,5 +1,7 @@
 //! What can be typed.
 
+use crate::domain::at::At;
+use crate::wire::text::since;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -90,10 +92,14 @@ pub enum Rules {
 #[derive(Args)]
 pub struct Simulate {
     /// YYYY-MM-DD, or a time as in RFC 3339.
-    #[arg(long, value_name = "DATE")]
-    pub since: String,
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub since: At,
     #[arg(long)]
     pub app: Option<String>,
+}
+
+fn time(text: &str) -> Result<At, &'static str> {
+    since(text).ok_or("write a date, as 2026-11-01, or a time, as 2026-11-01T09:30:00Z")
 }
 
 #[derive(Args)]

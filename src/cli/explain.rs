@@ -26,10 +26,7 @@ pub async fn run(config: &Config, asked: &Explain, json: bool) -> Result<bool> {
         None => {
             let ledger = offline::open(config, app)?;
             let store = ledger.snapshot();
-            let name = |person| match people::user_of(&*store, person) {
-                Ok(Some(user)) => user.as_str().to_owned(),
-                Ok(None) | Err(_) => format!("person {person}"),
-            };
+            let name = people::names(store.clone());
             let view = View { name: &name };
             let entries = journal::explain(&*store, &asked.subject)?;
             let rows = journal::subscriptions(&*store, &asked.subject)?;

@@ -7,29 +7,25 @@ use crate::config::Config;
 use crate::domain::policy::Policy;
 use crate::ledger::people;
 use crate::ledger::simulate::simulate;
-use crate::wire::text::since;
+use crate::wire::text::rfc3339;
 use crate::wire::view::View;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 pub async fn run(config: &Config, asked: &Simulate, json: bool) -> Result<bool> {
     let app = offline::app(config, asked.app.as_deref())?;
-    let from = since(&asked.since).context("--since is a date, as 2026-11-01, or a time")?;
     let policies: Vec<Policy> = app.campaigns.iter().map(|campaign| campaign.policy.clone()).collect();
     let path = format!("/admin/{}/rules/simulate", app.name);
-    let body = json!({"since": asked.since, "campaigns": policies}).to_string().into_bytes();
+    let body = json!({"since": rfc3339(asked.since), "campaigns": policies}).to_string().into_bytes();
     let found: Value = match admin::ask(&config.admin, Method::POST, &path, body).await? {
         Some(answer) if answer.status == StatusCode::OK => serde_json::from_slice(&answer.body)?,
         Some(answer) => bail!("the running appliance answered {}", answer.status),
         None => {
             let ledger = offline::open(config, app)?;
             let store = ledger.snapshot();
-            let name = |person| match people::user_of(&*store, person) {
-                Ok(Some(user)) => user.as_str().to_owned(),
-                Ok(None) | Err(_) => format!("person {person}"),
-            };
-            View { name: &name }.simulation(&simulate(&store, &policies, from, SystemClock.now())?)
+            let name = people::names(store.clone());
+            View { name: &name }.simulation(&simulate(&store, &policies, asked.since, SystemClock.now())?)
         }
     };
     print(&found, json)?;

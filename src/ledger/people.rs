@@ -4,6 +4,7 @@ use super::Error;
 use super::store::Store;
 use super::table::Tab;
 use crate::domain::id::{Person, UserId};
+use std::sync::Arc;
 
 /// What Apple can be told of a person as an `appAccountToken`: what the app gave, or the user id where it is a
 /// UUID.
@@ -18,4 +19,12 @@ pub fn token_of(store: &impl Store, person: Person) -> Result<Option<String>, Er
 pub fn user_of(store: &impl Store, person: Person) -> Result<Option<UserId>, Error> {
     let bytes = store.get(Tab::People, person.as_bytes())?;
     Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| UserId::parse(&text).ok()))
+}
+
+/// How people are called to those who may know: by their user id, or by a hash where they were erased.
+pub fn names(store: Arc<impl Store>) -> impl Fn(Person) -> String {
+    move |person| match user_of(&*store, person) {
+        Ok(Some(user)) => user.as_str().to_owned(),
+        Ok(None) | Err(_) => format!("person {person}"),
+    }
 }

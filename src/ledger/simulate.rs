@@ -7,7 +7,7 @@ use super::load::{case, circle};
 use super::record::decode;
 use super::rows::Row;
 use super::step::Tables;
-use super::store::{Snapshot, Store};
+use super::store::{Pair, Snapshot, Store};
 use super::table::Tab;
 use super::writer::{self, decide};
 use crate::domain::at::At;
@@ -73,7 +73,7 @@ pub fn simulate(snapshot: &Snapshot, policies: &[Policy], since: At, now: At) ->
     }
 }
 
-fn page(snapshot: &Snapshot, after: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+fn page(snapshot: &Snapshot, after: u64) -> Result<Vec<Pair>, Error> {
     snapshot.range(Tab::Journal, Bound::Excluded(&after.to_be_bytes()), Bound::Unbounded, STEP)
 }
 

@@ -162,6 +162,7 @@ impl View<'_> {
             "revoked_at": time(period.and_then(|period| period.revoked_at)),
             "family_shared": row.is_family_shared(), "offer": period.and_then(|period| offer(period.offer.as_ref())),
             "auto_renew": renewal.map(|renewal| renewal.auto_renew),
+            "paid_until": time(row.times().map(|paid| paid.until).max()),
             "renews_at": time(renewal.and_then(|renewal| renewal.renews_at)),
             "renews_to": renewal.map(|renewal| &renewal.product_id),
             "next_offer": renewal.and_then(|renewal| offer(renewal.offer.as_ref())),
@@ -384,7 +385,9 @@ impl View<'_> {
                 }
                 RefundWord::Reversed => format!("the refund of transaction {} was reversed", row.transaction_id),
             },
-            Put::Account(row) => format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end)),
+            Put::Account(row) if row.days > 0 => {
+                format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end))
+            }
             Put::Extension(row) => {
                 format!("{} days of {} by Apple: {}", row.days, (self.name)(row.to), row.state.word())
             }

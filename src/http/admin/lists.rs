@@ -91,11 +91,7 @@ fn page<R: Row>(
 impl App {
     /// What people call themselves; those who were erased have only a hash.
     pub fn names(&self) -> impl Fn(Person) -> String {
-        let store = self.ledger.snapshot();
-        move |person| match people::user_of(&*store, person) {
-            Ok(Some(user)) => user.as_str().to_owned(),
-            Ok(None) | Err(_) => format!("person {person}"),
-        }
+        people::names(self.ledger.snapshot())
     }
 }
 
