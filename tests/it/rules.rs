@@ -1,8 +1,11 @@
 //! What other rules would have made of what happened (`referd rules simulate`).
 
+use crate::support::appliance::{OFFER, Site};
 use crate::support::world::{NOW, World};
+use referd::clock::{Clock, SystemClock};
 use referd::domain::at::Span;
 use referd::domain::policy::{Expiry, Policy};
+use referd::fake::revenuecat_event::Event;
 use referd::wire::text::rfc3339;
 use serde_json::{Value, json};
 
@@ -79,4 +82,18 @@ async fn what_is_asked() {
         world.admin_post("/admin/rules/simulate", body).await.problem(400, "bad-request");
     }
     world.done().await;
+}
+
+/// The command says the same of a running appliance and of a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_a_command() {
+    let site = Site::asking_apple().await;
+    let appliance = site.start().await;
+    let now = SystemClock.now();
+    appliance.caller.deliver(&Event::initial_purchase("bob", now).offer(OFFER), now).await.is(200);
+    let running = site.says(&["rules", "simulate", "--since", "2026-01-01"]).await;
+    assert_eq!((running.0, &running.1[0]["commands"], &running.1[0]["held"]), (0, &json!(1), &json!(0)));
+    appliance.stop().await;
+    assert_eq!(site.says(&["rules", "simulate", "--since", "2026-01-01T00:00:00Z"]).await, running);
+    assert_eq!(site.says(&["rules", "simulate", "--since", "yesterday"]).await.0, 2);
 }

@@ -143,17 +143,22 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         panic!("in vain: {what}\nto Apple: {apple:#?}\nto RevenueCat: {revenuecat:#?}\nthe log:\n{log}");
     }
 
-    /// What `doctor` finds, and its exit status.
-    pub async fn doctor(&self) -> (i32, Vec<Value>) {
-        let mut command = self.command("doctor");
-        let out =
-            tokio::task::spawn_blocking(move || command.arg("--json").output().expect("the program can be started"));
+    /// The JSON lines of a command, and its exit status.
+    pub async fn says(&self, words: &[&str]) -> (i32, Vec<Value>) {
+        let mut command = self.command(words[0]);
+        command.args(&words[1..]).arg("--json");
+        let out = tokio::task::spawn_blocking(move || command.output().expect("the program can be started"));
         let out = out.await.expect("waiting does not panic");
         let rows = String::from_utf8(out.stdout).expect("findings are text");
-        let rows = rows.lines().map(|row| serde_json::from_str(row).expect("a finding is JSON")).collect();
-        let status = out.status.code().expect("it ended by itself");
-        assert_ne!(status, 2, "{}", String::from_utf8_lossy(&out.stderr));
-        (status, rows)
+        let rows = rows.lines().map(|row| serde_json::from_str(row).expect("a line is JSON")).collect();
+        (out.status.code().expect("it ended by itself"), rows)
+    }
+
+    /// What `doctor` finds, and its exit status.
+    pub async fn doctor(&self) -> (i32, Vec<Value>) {
+        let said = self.says(&["doctor"]).await;
+        assert_ne!(said.0, 2, "{:?}", said.1);
+        said
     }
 
     /// The books on disk, checked by the program.
