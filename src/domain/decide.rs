@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod due;
 pub mod evidence;
 pub mod hearing;
+pub mod outcome;
 pub mod pool;
 pub mod report;
 pub mod review;

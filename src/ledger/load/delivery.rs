@@ -5,9 +5,9 @@ use super::case::{case, circle, rows_of};
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::decide::delivery::{
-    Begin, BeginFamily, Discard, DiscardFamily, Extending, ItemFacts, Recover, RecoverFamily, Retry, RetryFamily,
-    Settle, SettleFamily, Stock,
+    Begin, BeginFamily, Discard, DiscardFamily, Recover, RecoverFamily, Retry, RetryFamily, Settle, SettleFamily,
 };
+use crate::domain::decide::outcome::{Extending, ItemFacts, Stock};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
 use crate::ledger::Error;
 use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
