@@ -90,13 +90,14 @@ fn bought<S: Store>(store: &S, circle: &Circle) -> Result<BTreeMap<String, At>, 
     Ok(rows.into_iter().filter_map(|row| Some((row.original_transaction_id, row.first_at?))).collect())
 }
 
-/// Whether the referee, or somebody with an Apple Account of theirs, referred the referrer.
+/// Whether the referee referred the referrer: either of them, or somebody with an Apple Account of theirs.
 fn is_ring<S: Store>(store: &S, case: &Case, campaign: &str, theirs: &Circle) -> Result<bool, Error> {
     if !case.rules_of(campaign).is_some_and(|rules| rules.policy.fraud.rings) {
         return Ok(false);
     }
+    let their_kin = kin(store, theirs)?;
     for referrer in case.circle.members().iter().chain(&case.kin) {
-        for referee in theirs.members() {
+        for referee in theirs.members().iter().chain(&their_kin) {
             let id = Completion::id(campaign, *referrer, *referee);
             let known: Option<Completion> = store.row(id.as_bytes())?;
             if known.is_some_and(|known| !known.is_rejected()) {

@@ -269,4 +269,16 @@ pub const STORIES: &[Story] = &[
         "eve buys another by apple; ann claims of eve; ann buys; max claims; \
          max buys by apple on eve's account -> held 0 (ring)",
     ),
+    (
+        "a ring by the referrer's Apple Account",
+        rings,
+        "kim claims of eve; kim buys by apple; ann buys another by apple on kim's account; eve claims; \
+         eve buys -> held 0 (ring)",
+    ),
+    (
+        "no ring by another's Apple Account",
+        rings,
+        "kim claims of eve; kim buys by apple; ann buys another by apple on max's account; eve claims; \
+         eve buys -> credited 30",
+    ),
 ];
