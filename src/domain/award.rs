@@ -251,11 +251,15 @@ impl Case {
                 changes.extensions.push(known.clone());
                 return true;
             }
-            _ => {}
+            // What was granted once is granted again.
+            Some((ExtensionState::Refused, _)) => return false,
+            Some((ExtensionState::Withdrawn, _)) if left == Some(Span::days(days.into())) => {}
+            Some((ExtensionState::Withdrawn, _)) => return false,
+            None if left.is_some() => return false,
+            None => {}
         }
         let Some(rules) = self.rules_of(&completion.campaign) else { return false };
-        let is_whole = left.is_none_or(|left| left == Span::days(days.into()));
-        let Some(reason) = rules.policy.reward.extend.filter(|_| is_whole) else { return false };
+        let Some(reason) = rules.policy.reward.extend else { return false };
         let bought = self.bought_by.get(&self.account_of(completion)).map_or(&[][..], Vec::as_slice);
         let before: Vec<&Extension> = self.extensions.values().collect();
         let Some(found) = extendable(bought, &before, days, now) else { return false };

@@ -160,7 +160,7 @@ async fn an_older_word_never_replaces_a_newer_one() {
     let end = |days: i64| rfc3339(NOW.plus(Span::days(days)));
     let expected = json!({
         "original_transaction_id": null, "user": null, "transaction_id": null, "environment": "PRODUCTION",
-        "status": "active", "product_id": "premium_monthly", "purchased_at": end(30), "expires_at": end(60),
+        "status": "active", "product_id": "premium_monthly", "purchased_at": end(30), "expires_at": end(60), "paid_until": end(60),
         "revoked_at": null, "family_shared": false, "is_test": false, "offer": null, "auto_renew": true, "renews_at": end(30),
         "renews_to": "premium_yearly", "next_offer": {"type": "promotional", "id": "COMEBACK"}, "grace_until": null,
         "redeemed_offers": [OFFER],

@@ -16,7 +16,7 @@ const SHARERS: [&str; 3] = ["jo", "kim", "max"];
 const USERS: [&str; 6] = ["jo", "jo2", "kim", "kim2", "max", "$RCAnonymousID:7"];
 const TRANSACTIONS: [&str; 3] = ["T1", "T2", "T3"];
 
-fn run<T: std::fmt::Debug>(cases: u32, strategy: impl Strategy<Value = T>, test: impl Fn(T)) {
+pub fn run<T: std::fmt::Debug>(cases: u32, strategy: impl Strategy<Value = T>, test: impl Fn(T)) {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let result = runner.run(&strategy, |value| {
@@ -76,7 +76,7 @@ fn bought() -> impl Strategy<Value = Fact> {
     })
 }
 
-fn fact() -> impl Strategy<Value = Fact> {
+pub fn fact() -> impl Strategy<Value = Fact> {
     prop_oneof![
         4 => (user(), select(&SHARERS[..])).prop_map(|(who, whose)| Fact::Claim(who, whose)),
         1 => (user(), select(&SHARERS[..])).prop_map(|(who, whose)| Fact::Confirm(who, whose)),

@@ -25,7 +25,7 @@ fn part_refunded(told: &Told, who: &str, share: i64) {
     refund(told, who, RefundWord::Refunded { at: told.house.clock.now() }, Some(share));
 }
 
-fn refund(told: &Told, who: &str, word: RefundWord, share: Option<i64>) {
+pub fn refund(told: &Told, who: &str, word: RefundWord, share: Option<i64>) {
     // A later word than the one before.
     told.house.wait(Span::seconds(1));
     let now = told.house.clock.now();

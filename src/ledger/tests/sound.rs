@@ -272,6 +272,11 @@ fn counts_are_the_rows(house: &House) {
     let counts = kept.into_iter().filter(|(key, _)| !key.starts_with(b"last\0"));
     let kept: BTreeMap<Vec<u8>, i64> = counts.map(|(key, n)| (key, step::number(&n))).collect();
     assert_eq!(kept, counted);
+    figures_are_the_rows(house);
+}
+
+/// A referrer's figures against their completions.
+pub fn figures_are_the_rows(house: &House) {
     for row in house.all::<Referrer>() {
         let own = |completion: &&Completion| {
             completion.referrer == row.person && matches!(completion.state, CompletionState::Credited { .. })
