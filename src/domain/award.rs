@@ -18,6 +18,14 @@ use super::reward::{Account, Part};
 use super::screening::Look;
 use super::subscription::Subscription;
 
+/// What is taken of the days for something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Much {
+    All,
+    /// Of a completion, which keeps the rest.
+    Some,
+}
+
 impl Case {
     /// Completes a claim: it is credited, unless something holds it or its evidence was refunded by then. The
     /// code must be free: whoever used it was first.
@@ -123,7 +131,7 @@ impl Case {
             let mut left = Span::days(days.into());
             if is_credited {
                 self.referrer_of(completion).days -= days;
-                left = self.take(completion, completion.id, days, Some(left), now, changes);
+                left = self.take(completion, completion.id, days, Much::Some, now, changes);
             }
             completion.cut = Some(Cut { share, days, left });
             completion.reasons.push(Reason::PartRefund);
@@ -157,7 +165,7 @@ impl Case {
                 referrer.credited -= 1;
                 referrer.days -= days;
                 referrer.counted -= u32::from(completion.counts);
-                completion.taken = Some(self.take(completion, completion.id, days, None, now, changes));
+                completion.taken = Some(self.take(completion, completion.id, days, Much::All, now, changes));
                 self.milestones(completion, now, changes);
             }
         }
@@ -187,17 +195,22 @@ impl Case {
         changes.referrers.push(self.referrer_of(completion).clone());
     }
 
-    /// Days go to the referrer: all of them, or what was left when they were taken.
+    /// Days go to the referrer: all of them, or what was left when they were taken. What Apple extends is not granted too.
     fn give(&mut self, completion: &Completion, id: Id, days: u32, left: Option<Span>, now: At, changes: &mut Changes) {
+        let total = if id == completion.id { completion.days } else { days };
         if days == 0 || self.extend(completion, id, days, left, now, changes) {
             return;
         }
+        let granted = self.beside_apple(id, total) - self.beside_apple(id, total - days);
+        if granted == 0 {
+            return;
+        }
         let (person, to) = (self.account_of(completion), completion.referrer);
-        let span = left.unwrap_or(Span::days(days.into()));
+        let span = left.unwrap_or(Span::days(days.into())).min(Span::days(granted.into()));
         let after_paid =
             self.rules_of(&completion.campaign).is_some_and(|rules| rules.policy.reward.anchor == Anchor::Paid);
         let part = Part { at: now, id, span, after_paid };
-        let mut account = Account::earn(self.accounts.remove(&person), person, to, days, part);
+        let mut account = Account::earn(self.accounts.remove(&person), person, to, granted, part);
         if let Some(bought) = self.bought_by.get(&person).filter(|_| after_paid) {
             account = account.after(Subscription::all_times(bought));
         }
@@ -208,33 +221,36 @@ impl Case {
         self.accounts.insert(person, account);
     }
 
-    /// Days are taken from the referrer: all that were given for something, or a part. What had not passed of them.
-    fn take(
-        &mut self,
-        completion: &Completion,
-        id: Id,
-        days: u32,
-        part: Option<Span>,
-        now: At,
-        changes: &mut Changes,
-    ) -> Span {
-        if days == 0 {
-            return Span::ZERO;
+    /// Days are taken from the referrer: all that were given for something, or a part of a completion's. What had not
+    /// passed of them; what Apple extended is as if it had not.
+    fn take(&mut self, completion: &Completion, id: Id, days: u32, much: Much, now: At, changes: &mut Changes) -> Span {
+        let total = if much == Much::Some { completion.days } else { 0 };
+        let granted = self.beside_apple(id, total + days) - self.beside_apple(id, total);
+        if much == Much::All {
+            self.withdraw(id, changes);
         }
-        if let Some(left) = self.unextend(id, days, part, changes) {
-            return left;
+        let mut left = Span::days((days - granted).into());
+        if granted > 0 {
+            let person = self.account_of(completion);
+            let account = self.accounts.remove(&person).expect("what was granted stands in an account");
+            let take_back = Some(TakeBack::over(account.end));
+            let span = (much == Much::Some).then_some(Span::days(granted.into()));
+            let (account, of_account) = account.lose(id, granted, span, now);
+            left = Span::millis(left.0 + of_account.0);
+            changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back });
+            changes.accounts.push(account.clone());
+            self.accounts.insert(person, account);
         }
-        let person = self.account_of(completion);
-        let account = self.accounts.remove(&person).expect("what was earned stands in an account");
-        let take_back = Some(TakeBack::over(account.end));
-        let (account, left) = account.lose(id, days, part, now);
-        changes.effects.push(Effect::Grant { account: person, to: account.to, end: account.end, take_back });
-        changes.accounts.push(account.clone());
-        self.accounts.insert(person, account);
         left
     }
 
-    /// Apple extends instead, where it can and the campaign wants that. What it extended is there already.
+    /// Of so many days for something those that Apple does not extend.
+    fn beside_apple(&self, id: Id, days: u32) -> u32 {
+        let extended = self.extensions.get(&id).filter(|known| known.stands()).map_or(0, |known| known.days);
+        days.saturating_sub(extended)
+    }
+
+    /// Apple extends instead, where it can and the campaign wants that. What was granted once is granted again.
     fn extend(
         &mut self,
         completion: &Completion,
@@ -244,22 +260,15 @@ impl Case {
         now: At,
         changes: &mut Changes,
     ) -> bool {
-        match self.extensions.get_mut(&id).map(|known| (known.state, known)) {
-            Some((ExtensionState::Extended { .. }, _)) => return true,
-            Some((ExtensionState::Asked, known)) => {
-                known.days += days;
-                changes.extensions.push(known.clone());
-                return true;
-            }
-            // What was granted once is granted again.
-            Some((ExtensionState::Refused, _)) => return false,
-            Some((ExtensionState::Withdrawn, _)) if left == Some(Span::days(days.into())) => {}
-            Some((ExtensionState::Withdrawn, _)) => return false,
-            None if left.is_some() => return false,
-            None => {}
-        }
+        let known = self.extensions.get(&id);
+        let is_fresh = match known.map(|known| known.state) {
+            None => left.is_none(),
+            Some(ExtensionState::Withdrawn) => left == Some(Span::days(days.into())),
+            Some(ExtensionState::Asked | ExtensionState::Extended { .. } | ExtensionState::Refused) => false,
+        };
+        let round = known.map_or(0, |known| known.round) + 1;
         let Some(rules) = self.rules_of(&completion.campaign) else { return false };
-        let Some(reason) = rules.policy.reward.extend else { return false };
+        let Some(reason) = rules.policy.reward.extend.filter(|_| is_fresh) else { return false };
         let bought = self.bought_by.get(&self.account_of(completion)).map_or(&[][..], Vec::as_slice);
         let before: Vec<&Extension> = self.extensions.values().collect();
         let Some(found) = extendable(bought, &before, days, now) else { return false };
@@ -271,7 +280,7 @@ impl Case {
             reason,
             after_paid: rules.policy.reward.anchor == Anchor::Paid,
             asked_at: now,
-            round: self.extensions.get(&id).map_or(0, |known| known.round) + 1,
+            round,
             state: ExtensionState::Asked,
         };
         changes.effects.push(Effect::extend(&extension));
@@ -280,22 +289,12 @@ impl Case {
         true
     }
 
-    /// Days that Apple was to extend are taken back, as long as it was not asked; what it extended stays.
-    fn unextend(&mut self, id: Id, days: u32, part: Option<Span>, changes: &mut Changes) -> Option<Span> {
-        let known = self.extensions.get_mut(&id).filter(|known| known.stands())?;
-        let left = match (known.state, part) {
-            (ExtensionState::Extended { .. }, _) => return Some(Span::ZERO),
-            (_, Some(part)) => {
-                known.days -= days;
-                part
-            }
-            (_, None) => {
-                known.state = ExtensionState::Withdrawn;
-                Span::days(days.into())
-            }
-        };
-        changes.extensions.push(known.clone());
-        Some(left)
+    /// Apple is not to be asked any more, if it was not yet; what it extended stays.
+    fn withdraw(&mut self, id: Id, changes: &mut Changes) {
+        if let Some(known) = self.extensions.get_mut(&id).filter(|known| known.state == ExtensionState::Asked) {
+            known.state = ExtensionState::Withdrawn;
+            changes.extensions.push(known.clone());
+        }
     }
 
     /// A milestone is reached once. Where the count falls below it its days are taken back, and given again when
@@ -324,7 +323,7 @@ impl Case {
                 }
                 Some((at, Reached { days, taken: None, .. })) if !is_reached => {
                     referrer.days -= days;
-                    let left = self.take(completion, id, days, None, now, changes);
+                    let left = self.take(completion, id, days, Much::All, now, changes);
                     self.referrer_of(completion).milestones[at].taken = Some(left);
                 }
                 _ => {}

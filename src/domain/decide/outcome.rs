@@ -41,6 +41,8 @@ pub struct Extending {
     pub bought: Vec<Subscription>,
     /// All that was extended for them.
     pub before: Vec<Extension>,
+    /// What Apple was to extend of what is owed by now.
+    pub owed: u32,
     /// Their circle's name, and what was granted to it.
     pub person: Person,
     pub account: Option<Account>,
@@ -146,11 +148,11 @@ impl Extending {
 
     /// Apple does not extend: the days are granted.
     pub fn refused(&self, now: At, decision: &mut Decision) {
-        let Extension { id, to, days, after_paid, .. } = self.extension;
-        let part = Part { at: now, id, span: Span::days(days.into()), after_paid };
-        let account = Account::earn(self.account.clone(), self.person, to, days, part);
-        let account = if after_paid { account.after(Subscription::all_times(&self.bought)) } else { account };
         decision.put(Put::Extension(Extension { state: ExtensionState::Refused, ..self.extension.clone() }));
+        let Extension { id, to, after_paid, .. } = self.extension;
+        let part = Part { at: now, id, span: Span::days(self.owed.into()), after_paid };
+        let account = Account::earn(self.account.clone(), self.person, to, self.owed, part);
+        let account = if after_paid { account.after(Subscription::all_times(&self.bought)) } else { account };
         decision.put(Put::Account(account.clone()));
         let Account { person, to, end, .. } = account;
         decision.effects.push(Effect::Grant { account: person, to, end, take_back: None });

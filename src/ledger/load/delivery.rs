@@ -4,11 +4,13 @@ use super::Load;
 use super::case::{case, circle, rows_of};
 use super::share::stock;
 use crate::domain::at::At;
+use crate::domain::completion::Completion;
 use crate::domain::decide::delivery::{
     Begin, BeginFamily, Discard, DiscardFamily, Recover, RecoverFamily, Retry, RetryFamily, Settle, SettleFamily,
 };
 use crate::domain::decide::outcome::{Extending, ItemFacts, Stock};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
+use crate::domain::extension::Extension;
 use crate::ledger::Error;
 use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
 use crate::ledger::store::Store;
@@ -60,11 +62,14 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
             facts.hearing = store.row(&hearing_key(*is_test))?;
         }
         Effect::Extend { id, to, .. } => {
-            let extension = store.row(id.as_bytes())?.ok_or(Error::Broken("a delivery about no extension"))?;
+            let extension: Extension =
+                store.row(id.as_bytes())?.ok_or(Error::Broken("a delivery about no extension"))?;
+            let completion: Option<Completion> = store.row(id.as_bytes())?;
+            let owed = completion.map_or(extension.days, |completion| completion.days.min(extension.days));
             let own = circle(store, *to)?;
             let account = store.row(own.name().as_bytes())?;
             let (bought, before) = (rows_of(store, &own)?, rows_of(store, &own)?);
-            facts.extending = Some(Extending { extension, bought, before, person: own.name(), account });
+            facts.extending = Some(Extending { extension, bought, before, owed, person: own.name(), account });
         }
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
         Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } | Effect::MarkDevice { .. } => {}
