@@ -371,11 +371,11 @@ impl View<'_> {
     fn consequence(&self, put: &Put) -> Option<String> {
         Some(match put {
             Put::Completion(row) => {
-                let why = row.method.map(|method| method.word()).or(row.reasons.first().map(|reason| reason.word()));
-                let days = if row.days > 0 { format!(", {} days", row.days) } else { String::new() };
-                let test = if row.is_test { ", sandbox" } else { "" };
-                let who = (self.name)(row.referrer);
-                format!("completion for {who} {} ({}{days}{test})", row.state.word(), why.unwrap_or("no method"))
+                let mut words: Vec<String> = row.method.iter().map(|method| method.word().to_owned()).collect();
+                words.extend((row.days > 0).then(|| format!("{} days", row.days)));
+                words.extend(row.is_test.then(|| "sandbox".to_owned()));
+                words.extend(row.reasons.iter().map(|reason| reason.word().to_owned()));
+                format!("completion for {} {} ({})", (self.name)(row.referrer), row.state.word(), words.join(", "))
             }
             Put::Redemption(row) => format!("redemption {} {}", row.original_transaction_id, row.state.word()),
             Put::Refund(row) => match row.word {
