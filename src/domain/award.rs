@@ -283,7 +283,7 @@ impl Case {
             round,
             state: ExtensionState::Asked,
         };
-        changes.effects.push(Effect::extend(&extension));
+        changes.effects.push(Effect::extend(&extension, None));
         changes.extensions.push(extension.clone());
         self.extensions.insert(id, extension);
         true

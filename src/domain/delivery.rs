@@ -69,7 +69,7 @@ impl Effect {
             Effect::CheckTest { .. } => "check_test",
         }
     }
-    pub fn extend(wish: &Extension) -> Effect {
+    pub fn extend(wish: &Extension, period: Option<(String, At)>) -> Effect {
         Effect::Extend {
             id: wish.id,
             round: wish.round,
@@ -77,7 +77,7 @@ impl Effect {
             original_transaction_id: wish.original_transaction_id.clone(),
             days: wish.days,
             reason: wish.reason,
-            period: None,
+            period,
         }
     }
     pub fn target(&self) -> Vec<u8> {

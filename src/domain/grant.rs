@@ -59,16 +59,16 @@ impl TakeBack {
         let foreign = shown.iter().filter(is_foreign).map(|grant| grant.end);
         let others = foreign.chain(self.others).filter(|end| *end > now).max();
         let until = others.map_or(end, |others| others.max(end));
-        let there = shown.iter().map(|grant| grant.end).filter(|end| *end > now).max();
-        match (there, others) {
-            (Some(there), Some(others)) if there > until.plus(ROUNDING) && self.others < Some(others) => {
-                Next::Remember { others }
-            }
-            (Some(there), _) if there > until.plus(ROUNDING) => Next::Revoke { until },
-            (Some(there), _) if there.plus(ROUNDING) >= until => Next::Done(there),
-            (Some(there), _) if until.apart(there) <= ONE_GRANT => Next::Revoke { until },
-            _ if until > now => Next::Grant { until },
-            _ => Next::Done(end),
+        let Some(there) = shown.iter().map(|grant| grant.end).filter(|end| *end > now).max() else {
+            return if until > now { Next::Grant { until } } else { Next::Done(end) };
+        };
+        let (too_far, too_near) = (there > until.plus(ROUNDING), there.plus(ROUNDING) < until);
+        let is_in_the_way = too_far || (too_near && until.apart(there) <= ONE_GRANT);
+        match others.filter(|others| self.others < Some(*others)) {
+            Some(others) if is_in_the_way => Next::Remember { others },
+            _ if is_in_the_way => Next::Revoke { until },
+            _ if too_near => Next::Grant { until },
+            _ => Next::Done(there),
         }
     }
 }
@@ -108,6 +108,13 @@ mod tests {
                 None,
                 vec![Shown { end: day(30).minus(Span::hours(2)), is_custom: true }],
                 revoke(30),
+            ),
+            (
+                "somebody's end that RevenueCat takes for the other",
+                30,
+                None,
+                vec![Shown { end: day(30).minus(Span::hours(1)), is_custom: false }],
+                Next::Remember { others: day(30).minus(Span::hours(1)) },
             ),
             (
                 "an end just far enough",

@@ -132,12 +132,7 @@ impl Extending {
             _ => None,
         });
         let last = period.and_then(|period| Some((period.transaction_id.clone(), period.expires_at?)));
-        let last = last.map(|(id, end)| (id, ends.fold(end, At::max)));
-        let mut wish = Effect::extend(&self.extension);
-        if let Effect::Extend { period, .. } = &mut wish {
-            *period = last;
-        }
-        wish
+        Effect::extend(&self.extension, last.map(|(id, end)| (id, ends.fold(end, At::max))))
     }
 
     /// Nobody wants it any more, or another item carries it.
