@@ -3,6 +3,7 @@
 
 pub mod at;
 pub mod id;
+pub mod money;
 pub mod policy;
 pub mod subscription;
 pub mod purchase;
