@@ -71,6 +71,7 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
         attribution,
         reward,
         fraud,
+        payout: None,
     };
     Campaign { policy, share_text, refill_schedule }
 }

@@ -1,6 +1,7 @@
 //! The rules of a campaign, as decisions use them. They come from the configuration, are adopted
 //! by a command, and are kept by version, so that a decision can cite the rules it was made under.
 
+use super::money::BasisPoints;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub struct Policy {
     pub attribution: AttributionRules,
     pub reward: RewardRules,
     pub fraud: FraudRules,
+    /// How partners are paid; there in a campaign of theirs only.
+    pub payout: Option<PayoutRules>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,27 @@ pub enum Kind {
     Referral,
     Partner,
     Winback,
+}
+
+/// How a campaign attributes sales to its partners and pays for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutRules {
+    pub touch: Touch,
+    /// Less than this is not paid out, in minor units of whatever currency it is.
+    pub minimum: u64,
+    /// So long after the purchase a commission can be paid at the earliest.
+    pub hold_days: u32,
+    /// How many offers of their own partners may have: Apple allows ten active ones.
+    pub own_offers_max: u32,
+    /// What is left of a price where nobody told of taxes and of Apple's commission.
+    pub proceeds: BasisPoints,
+}
+
+/// Whose a sale is where several partners brought the buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Touch {
+    First,
+    Last,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +179,13 @@ impl RewardRules {
     /// The days that a completion earns.
     pub fn earned(&self, is_test: bool) -> u32 {
         if is_test && !self.test_rewards { 0 } else { self.days }
+    }
+}
+
+impl Policy {
+    /// Whether a later word takes the place of an earlier one that waits.
+    pub fn last_touch(&self) -> bool {
+        self.payout.as_ref().is_some_and(|payout| payout.touch == Touch::Last)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::at::{At, Stretch};
 use super::id::{Id, Person};
+use super::money::Money;
 use super::subscription::{Owner, Paid, Period, Renewal, Status, Subscription};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,20 @@ pub struct Purchase {
     pub status: Option<Status>,
     /// The time that this transaction pays for, by another than Apple.
     pub paid: Option<Stretch>,
+    /// What was sold, where this tells of a sale and not of what became of one.
+    pub sold: Option<Sold>,
+    /// The subscriber moved up from it before it ended (Apple, isUpgraded).
+    pub is_upgraded: bool,
+}
+
+/// A charge, or a period that cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sold {
+    /// Bought once, and not by subscription.
+    pub is_one_time: bool,
+    pub price: Option<Money>,
+    /// What is left of the price after taxes and the store's commission, where the source estimates it.
+    pub proceeds: Option<Money>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

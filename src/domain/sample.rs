@@ -35,6 +35,7 @@ pub fn policy() -> Policy {
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
+        payout: None,
     }
 }
 

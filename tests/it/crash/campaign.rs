@@ -38,6 +38,7 @@ pub fn policy() -> Policy {
         attribution: AttributionRules { accept: Accept::Confirm, claim_window_days: 30, asks_apple: false },
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
+        payout: None,
     }
 }
 

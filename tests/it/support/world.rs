@@ -403,6 +403,7 @@ pub fn campaign() -> Campaign {
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
+        payout: None,
     };
     let share_text = "Use code {code} for a free month: {redeem_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }

@@ -160,6 +160,7 @@ fn campaign() -> Campaign {
         attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: true },
         reward: RewardRules::of_days(DAYS),
         fraud: FraudRules::NONE,
+        payout: None,
     };
     let share_text = "Use code {code} for a free month: {share_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }
