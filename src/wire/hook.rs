@@ -1,4 +1,5 @@
-//! The signature on RevenueCat's webhooks: HMAC-SHA256 over the time of sending and the raw body.
+//! The signatures on webhooks, HMAC-SHA256: RevenueCat's over the time of sending and the raw body, Tremendous' over the
+//! raw body alone.
 
 use crate::domain::at::{At, Span};
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,6 +7,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 pub const REVENUECAT_SIGNATURE: &str = "x-revenuecat-webhook-signature";
+pub const TREMENDOUS_SIGNATURE: &str = "tremendous-webhook-signature";
 
 /// Every attempt is signed anew, so this need not cover RevenueCat's waits between attempts.
 const TOLERANCE: Span = Span::minutes(5);
@@ -27,13 +29,21 @@ pub fn revenuecat_signature_holds(header: &str, secret: &[u8], body: &[u8], now:
     if now.apart(At(seconds.saturating_mul(1_000))) > TOLERANCE {
         return Err(SignatureFault::Stale);
     }
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| SignatureFault::Mismatch)?;
-    mac.update(sent.as_bytes());
-    mac.update(b".");
-    mac.update(body);
-    let expected = mac.finalize().into_bytes();
-    let holds = signatures.iter().fold(Choice::from(0), |any, given| any | expected.as_slice().ct_eq(given.as_slice()));
+    let expected = mac(secret, &[sent.as_bytes(), b".", body]).ok_or(SignatureFault::Mismatch)?;
+    let holds = signatures.iter().fold(Choice::from(0), |any, given| any | expected.ct_eq(given));
     if bool::from(holds) { Ok(()) } else { Err(SignatureFault::Mismatch) }
+}
+
+/// There is no time in it: what stops a replay is the event's own id.
+pub fn tremendous_signature_holds(header: &str, key: &[u8], body: &[u8]) -> bool {
+    let Some(given) = header.strip_prefix("sha256=").and_then(unhex) else { return false };
+    mac(key, &[body]).is_some_and(|expected| expected.ct_eq(&given).into())
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    parts.iter().for_each(|part| mac.update(part));
+    Some(mac.finalize().into_bytes().into())
 }
 
 /// The time as it was signed, and the signatures.
@@ -143,5 +153,34 @@ mod tests {
             let tag: String = flipped(&unhex(GOOD).unwrap(), bit).iter().map(|b| format!("{b:02x}")).collect();
             check(&format!("t=1700000000,v1={tag}"), NOW, mismatch);
         }
+    }
+
+    #[test]
+    fn of_tremendous() {
+        let key = b"tremendous_private_key";
+        let body = br#"{"event":"REWARDS.DELIVERY.SUCCEEDED","uuid":"5ccc7bb1-7659-4e23-a407-77d8cd9c62f5"}"#;
+        let good = "0840c1d2fbbac5d3a6006362a1230f45fa1ff0dc77ec6b6622c443b85e3d40f7";
+        let rows = [
+            (format!("sha256={good}"), true),
+            (format!("sha256={}", good.to_uppercase()), true),
+            (format!("sha256={}", "0".repeat(64)), false),
+            (format!("sha256={}", &good[..62]), false),
+            (format!("sha256={good}00"), false),
+            (format!("sha256={good},sha256={good}"), false),
+            (format!("sha256= {good}"), false),
+            (format!("sha256={}", "é".repeat(32)), false),
+            (format!("sha1={good}"), false),
+            (format!("SHA256={good}"), false),
+            (good.to_owned(), false),
+            ("sha256=".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (header, expected) in rows {
+            assert_eq!(tremendous_signature_holds(&header, key, body), expected, "{header}");
+        }
+        let header = format!("sha256={good}");
+        assert!(!tremendous_signature_holds(&header, b"tremendous_private_kez", body));
+        assert!(!tremendous_signature_holds(&header, b"", body));
+        assert!(!tremendous_signature_holds(&header, key, &body[1..]));
     }
 }

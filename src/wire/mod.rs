@@ -11,5 +11,6 @@ pub mod private_key;
 pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod text;
+pub mod tremendous;
 pub mod user_token;
 pub mod view;
