@@ -8,6 +8,7 @@ pub mod jwks;
 pub mod revenuecat;
 #[cfg(test)]
 mod stand_in;
+pub mod tremendous;
 
 use crate::domain::at::Span;
 
