@@ -34,6 +34,8 @@ pub enum Op {
     TestStatus,
     QueryBits,
     UpdateBits,
+    CreateOrder,
+    GetOrder,
 }
 
 impl Op {
@@ -55,7 +57,9 @@ impl Op {
             | Op::Revoke
             | Op::GetSubscriber
             | Op::QueryBits
-            | Op::UpdateBits => false,
+            | Op::UpdateBits
+            | Op::CreateOrder
+            | Op::GetOrder => false,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod stand;
 pub mod token;
+pub mod tremendous;
 
 use crate::domain::at::At;
 use sha2::{Digest, Sha256};
