@@ -202,8 +202,16 @@ fn app_store_connect(mut s: Section<'_>) -> Option<AppStoreConnect> {
     let issuer_id = s.text("issuer_id");
     let key_id = s.needed_text("key_id", "the ten characters of the key's name in App Store Connect");
     let private_key = s.needed_secret("private_key", 0);
-    let base_url = s.parsed_or("base_url", "https://api.appstoreconnect.apple.com", url::base)?;
-    Some(AppStoreConnect { issuer_id, key_id, private_key, base_url })
+    let base_url = s.parsed_or("base_url", "https://api.appstoreconnect.apple.com", url::base);
+    let vendor_number = s.parsed("vendor_number", vendor_number);
+    Some(AppStoreConnect { issuer_id, key_id, private_key, base_url: base_url?, vendor_number })
+}
+
+fn vendor_number(text: &str) -> Result<String, Fault> {
+    match text.bytes().all(|b| b.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err(("is no vendor number", "write its digits, as Payments and Financial Reports shows them")),
+    }
 }
 
 fn app_store_server(mut s: Section<'_>) -> Option<AppStoreServer> {
@@ -342,6 +350,29 @@ private_key_file = \"hush\"
         }
         let missing = loaded(&with(hold, ""), &[]);
         assert!(missing.is_err_and(|p| p[0].what.contains("friends has fraud.device_check = \"hold\"")));
+    }
+
+    #[test]
+    fn vendor_numbers_are_digits() {
+        let (table, key) = ("[apps.alma.app_store_connect]", "apps.alma.app_store_connect.vendor_number");
+        for (value, expected) in [
+            ("\"80012345\"", Some("80012345")),
+            ("\"0080\"", Some("0080")),
+            ("80012345", None),
+            ("\"\"", None),
+            ("\"8001 2345\"", None),
+            ("\"V80012345\"", None),
+            ("\"٨٠\"", None),
+        ] {
+            let outcome = loaded(&BASE.replace(table, &format!("{table}\nvendor_number = {value}")), &[]);
+            let read = outcome.as_ref().ok().and_then(|config| config.apps[0].app_store_connect.as_ref());
+            assert_eq!(read.and_then(|given| given.vendor_number.as_deref()), expected, "{value}");
+            let fault: Vec<_> = if expected.is_some() { vec![] } else { vec![key] };
+            assert_eq!(keys(outcome), fault, "{value}");
+        }
+        let set = loaded(BASE, &[("REFERD__APPS__ALMA__APP_STORE_CONNECT__VENDOR_NUMBER", "80012345")]);
+        let given = set.expect("digits").apps.remove(0).app_store_connect;
+        assert_eq!(given.and_then(|given| given.vendor_number).as_deref(), Some("80012345"));
     }
 
     #[test]

@@ -200,6 +200,13 @@ mod tests {
     }
 
     #[test]
+    fn the_vendor_number_that_the_example_comments_out_is_good() {
+        let number = |text: &str| app(text, "secrets/none").app_store_connect.and_then(|given| given.vendor_number);
+        assert_eq!(number(EXAMPLE), None);
+        assert!(number(&EXAMPLE.replace("# vendor_number", "vendor_number")).is_some());
+    }
+
+    #[test]
     fn the_milestone_that_the_example_comments_out_is_good() {
         let milestones = |text: &str| app(text, "secrets/none").campaigns[0].policy.reward.milestones.len();
         assert_eq!((milestones(EXAMPLE), milestones(&EXAMPLE.replace("# milestones", "milestones"))), (0, 1));

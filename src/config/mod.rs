@@ -133,6 +133,8 @@ pub struct AppStoreConnect {
     /// As given: PEM, PEM with lost or escaped newlines, or the bare base64 body.
     pub private_key: Secret,
     pub base_url: String,
+    /// Whose reports are fetched: digits, as in Sales and Trends.
+    pub vendor_number: Option<String>,
 }
 
 /// The In-App Purchase key, and where it is used.

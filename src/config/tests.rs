@@ -485,6 +485,7 @@ apps.alma.auth.jwt.jwks_url apps.alma.auth.jwt.secret apps.alma.auth.jwt.secret_
 apps.alma.auth.jwt.issuer apps.alma.auth.jwt.audience apps.alma.auth.jwt.user_claim
 apps.alma.app_store_connect.issuer_id apps.alma.app_store_connect.key_id apps.alma.app_store_connect.base_url
 apps.alma.app_store_connect.private_key apps.alma.app_store_connect.private_key_file
+apps.alma.app_store_connect.vendor_number
 apps.alma.app_store_server.issuer_id apps.alma.app_store_server.key_id apps.alma.app_store_server.private_key
 apps.alma.app_store_server.private_key_file apps.alma.app_store_server.production_url
 apps.alma.app_store_server.sandbox_url apps.alma.app_store_server.root_certificate_file

@@ -358,6 +358,7 @@ fn app() -> config::App {
             key_id: KEY_ID.to_owned(),
             private_key: Secret::new(private_pem(SEED)),
             base_url: String::new(),
+            vendor_number: None,
         }),
         app_store_server: None,
         device_check: None,

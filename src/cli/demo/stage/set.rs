@@ -99,7 +99,8 @@ async fn app_store_connect(
     let setup = app_store_connect::Setup::new(key, clock.clone(), vec![offer]);
     let apple = AppStoreConnect::start(setup).await.context("no port for App Store Connect's stand-in")?;
     let base_url = apple.base_url().to_owned();
-    Ok((apple, config::AppStoreConnect { issuer_id, key_id, private_key: Secret::new(pem), base_url }))
+    let private_key = Secret::new(pem);
+    Ok((apple, config::AppStoreConnect { issuer_id, key_id, private_key, base_url, vendor_number: None }))
 }
 
 /// It signs with a root of its own, which the appliance trusts in the place of Apple's.
