@@ -3,8 +3,9 @@
 use super::section::{Section, child, is_name, note};
 use super::{
     Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
-    campaign, reserved, secret, url,
+    campaign, payout, reserved, secret, url,
 };
+use crate::domain::policy::Kind;
 use std::collections::BTreeMap;
 
 /// What may follow `/admin/` without an app: an app of such a name could not be told from it.
@@ -72,16 +73,12 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
     let app_store_server = s.table("app_store_server").and_then(app_store_server);
     let device_check = s.table("device_check").and_then(device_check);
     let revenuecat = s.table("revenuecat").and_then(revenuecat);
+    let tremendous = s.table("tremendous").and_then(payout::tremendous);
     let notifications = notifications(s.table_or_empty("notifications"));
     reserved::app(&mut s);
     let campaigns = campaign::campaigns(&mut s, asks_apple);
-    let default_campaign = s.needed_text("default_campaign", "the id of one of the campaigns");
+    let default_campaign = default_campaign(&mut s, &campaigns);
 
-    let known = |c: &super::Campaign| c.policy.campaign == default_campaign || c.policy.campaign.is_empty();
-    if !default_campaign.is_empty() && !campaigns.iter().any(known) {
-        let remedy = "name one of the app's [[campaigns]] by its id";
-        s.wrong("default_campaign", "is the id of no campaign", remedy);
-    }
     if !has_connect && let Some(c) = campaigns.iter().find(|c| !c.policy.offer_code_id.is_empty()) {
         let what = format!("is missing, and campaign {} has an offer_code_id to make codes of", c.policy.campaign);
         s.wrong("app_store_connect", what, "add the API key, or remove offer_code_id and import codes");
@@ -111,9 +108,33 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         app_store_server,
         device_check,
         revenuecat,
+        tremendous,
         notifications,
         campaigns,
     })
+}
+
+/// Users have no codes of their own in a campaign of partners: where all are such, none is meant.
+fn default_campaign(s: &mut Section<'_>, campaigns: &[super::Campaign]) -> String {
+    let is_partner = |c: &super::Campaign| c.policy.kind == Kind::Partner;
+    let all_are = !campaigns.is_empty() && campaigns.iter().all(is_partner);
+    if !all_are {
+        s.need("default_campaign", "the id of one of the campaigns");
+    }
+    let Some(id) = s.text("default_campaign") else { return String::new() };
+    // A campaign whose own id is faulty may be the one.
+    let named = campaigns.iter().find(|c| c.policy.campaign == id);
+    let what = match named.or_else(|| campaigns.iter().find(|c| c.policy.campaign.is_empty())) {
+        Some(_) if named.is_some_and(is_partner) => "is a campaign of partners, where users have no code of their own",
+        Some(_) => return id,
+        None => "is the id of no campaign",
+    };
+    let remedy = match all_are {
+        true => "remove it: all campaigns of the app are of kind \"partner\"",
+        false => "name one of the app's [[campaigns]] of kind \"referral\" by its id",
+    };
+    s.wrong("default_campaign", what, remedy);
+    id
 }
 
 fn bundle_id(text: &str) -> Result<String, Fault> {

@@ -1,7 +1,7 @@
 //! The campaigns of an app: the rules that decisions use, and what else is told about them.
 
 use super::section::{Section, is_name, note};
-use super::{Campaign, Fault, reserved, schedule};
+use super::{Campaign, Fault, payout, schedule};
 use crate::domain::policy::{
     Accept, Anchor, AttributionRules, Environment, Expiry, FraudRules, Kind, Milestone, Policy, PoolRules, RewardRules,
 };
@@ -48,19 +48,24 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
         false => Err(("is no name", "use 1 to 32 of a-z, 0-9, _ and -")),
     });
     let kinds = [("referral", Kind::Referral), ("partner", Kind::Partner), ("winback", Kind::Winback)];
-    let kind = s.choice("kind", &kinds).unwrap_or(Kind::Referral);
-    if kind == Kind::Referral {
+    let told = if s.has("kind") { s.choice("kind", &kinds) } else { Some(Kind::Referral) };
+    let kind = told.unwrap_or(Kind::Referral);
+    // Partners may bring offers of their own.
+    if kind == Kind::Referral || s.has("offer_code_id") {
         s.need("offer", "the offer's reference name in App Store Connect, byte for byte");
     }
     let offer = s.text("offer").unwrap_or_default();
     let offer_code_id = s.text("offer_code_id").unwrap_or_default();
     let product_ids = s.texts("product_ids");
     let share_text = s.parsed_or("share_text", SHARE_TEXT, share_text).unwrap_or_default();
-    let (pool, refill_schedule) = pool(s.table_or_empty("pool"));
-    let attribution = attribution(s.table_or_empty("attribution"), asks_apple);
-    let reward = reward(s.table_or_empty("reward"));
-    let fraud = fraud(s.table_or_empty("fraud"));
-    reserved::campaign(&mut s);
+    let is_partner = kind == Kind::Partner;
+    let low_water = if is_partner && offer_code_id.is_empty() { 0 } else { 500 };
+    let (pool, refill_schedule) = pool(s.table_or_empty("pool"), low_water);
+    let mut found = s.table_or_empty("attribution");
+    let payout = payout::rules(&mut s, &mut found, told);
+    let attribution = attribution(found, asks_apple);
+    let reward = reward(s.table_or_empty("reward"), is_partner);
+    let fraud = fraud(s.table_or_empty("fraud"), is_partner);
     let policy = Policy {
         campaign: id.unwrap_or_default(),
         kind,
@@ -71,7 +76,7 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
         attribution,
         reward,
         fraud,
-        payout: None,
+        payout,
     };
     Campaign { policy, share_text, refill_schedule }
 }
@@ -85,10 +90,10 @@ fn share_text(text: &str) -> Result<String, Fault> {
 }
 
 /// Apple takes no expiry more than six months ahead (Apple, Set up offer codes).
-fn pool(mut s: Section<'_>) -> (PoolRules, String) {
+fn pool(mut s: Section<'_>, low_water: u32) -> (PoolRules, String) {
     let environments = [("PRODUCTION", Environment::Production), ("SANDBOX", Environment::Sandbox)];
     let environment = s.choice("environment", &environments).unwrap_or(Environment::Production);
-    let low_water = s.count("low_water", 0..=1_000_000, 500);
+    let low_water = s.count("low_water", 0..=1_000_000, low_water);
     let batch_size = s.count("batch_size", 1..=100_000, 1000);
     let expires_in_days = s.count("expires_in_days", 1..=184, 180);
     let reserve_days = s.count("reserve_days", 0..=183, 14);
@@ -107,8 +112,8 @@ fn attribution(mut s: Section<'_>, asks_apple: bool) -> AttributionRules {
 }
 
 /// A campaign of no days and no milestones counts completions and grants nothing.
-fn reward(mut s: Section<'_>) -> RewardRules {
-    let days = s.count("days", 0..=3650, 30);
+fn reward(mut s: Section<'_>, is_partner: bool) -> RewardRules {
+    let days = s.count("days", 0..=3650, if is_partner { 0 } else { 30 });
     let milestones = milestones(&mut s);
     let hold_days = s.count("hold_days", 0..=3650, 0);
     let max_per_month = s.count("max_per_month", 0..=MANY, 0);
@@ -118,7 +123,8 @@ fn reward(mut s: Section<'_>) -> RewardRules {
     let is_extended = s.choice("kind", &[("grant", false), ("extend", true)]).unwrap_or(false);
     let reason = s.number("extend_reason_code", 0..=3).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
     let extend = is_extended.then_some(reason);
-    RewardRules { days, milestones, hold_days, max_per_month, max_total, test_rewards, anchor, extend }
+    let rules = RewardRules { days, milestones, hold_days, max_per_month, max_total, test_rewards, anchor, extend };
+    if is_partner { payout::without_days(&s, rules) } else { rules }
 }
 
 /// In order of their counts, however they are written.
@@ -138,15 +144,16 @@ fn milestones(s: &mut Section<'_>) -> Vec<Milestone> {
     days_at.into_iter().map(|(referrals, days)| Milestone { referrals, days }).collect()
 }
 
-fn fraud(mut s: Section<'_>) -> FraudRules {
+/// Those who follow a partner come in bursts: what counts and compares referrers is off there unless it is asked for.
+fn fraud(mut s: Section<'_>, is_partner: bool) -> FraudRules {
     let expiries = [("credited", Expiry::Credited), ("rejected", Expiry::Rejected)];
     FraudRules {
         too_fast_seconds: s.count("too_fast_seconds", 0..=YEAR, 0),
-        max_per_referrer_per_day: s.count("max_per_referrer_per_day", 0..=MANY, 20),
+        max_per_referrer_per_day: s.count("max_per_referrer_per_day", 0..=MANY, if is_partner { 0 } else { 20 }),
         max_claims_per_network_per_day: s.count("max_claims_per_network_per_day", 0..=MANY, 0),
         require_new_customer: s.flag("require_new_customer", false),
         family_sharing: s.flag("family_sharing", true),
-        rings: s.flag("rings", true),
+        rings: s.flag("rings", !is_partner),
         device_check: s.choice("device_check", &[("off", false), ("hold", true)]).unwrap_or(false),
         flags_expire_days: s.count("flags_expire_days", 0..=3650, 30),
         flags_expire_to: s.choice("flags_expire_to", &expiries).unwrap_or(Expiry::Credited),

@@ -177,26 +177,43 @@ mod tests {
         config.apps.remove(0)
     }
 
+    /// A part of the example as it is written, and its lines.
+    fn commented_out(head: &str) -> (&'static str, Vec<&'static str>) {
+        let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
+        (block, block.lines().filter_map(|line| line.strip_prefix("# ")).collect())
+    }
+
     #[test]
     fn the_tables_that_the_example_comments_out_need_only_their_keys() {
-        for (head, key, given) in [
+        for (head, key, defaults, given) in [
             (
                 "# [apps.alma.app_store_server]",
                 "secrets/SubscriptionKey_7QT4W2N9LD.p8",
+                "_url",
                 (|app| app.app_store_server.is_some()) as fn(&App) -> bool,
             ),
-            ("# [apps.alma.device_check]", "secrets/AuthKey_5RW8YH3KPC.p8", |app| app.device_check.is_some()),
+            ("# [apps.alma.device_check]", "secrets/AuthKey_5RW8YH3KPC.p8", "_url", |app| app.device_check.is_some()),
+            ("# [apps.alma.tremendous]", "secrets/tremendous", "funding_", |app| app.tremendous.is_some()),
         ] {
-            let block = EXAMPLE.find(head).and_then(|at| EXAMPLE[at..].split("\n\n").next()).expect("it is shown");
-            let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("# ")).collect();
-            let shown = |kept: fn(&str) -> bool| {
+            let (block, lines) = commented_out(head);
+            let shown = |kept: &dyn Fn(&str) -> bool| {
                 let table = lines.iter().filter(|line| line.starts_with('[') || line.contains('=') && kept(line));
                 app(&EXAMPLE.replace(block, &table.copied().collect::<Vec<_>>().join("\n")), key)
             };
-            let whole = shown(|_| true);
+            let whole = shown(&|_| true);
             assert!(given(&whole), "{head}");
-            assert_eq!(shown(|line| !line.contains("_url")), whole, "{head} shows another value than the default");
+            assert_eq!(shown(&|line| !line.contains(defaults)), whole, "{head} shows another value than the default");
         }
+    }
+
+    #[test]
+    fn the_campaign_that_the_example_comments_out_shows_the_defaults() {
+        let (block, lines) = commented_out("# [[apps.alma.campaigns]]");
+        let shown = |kept: usize| app(&EXAMPLE.replace(block, &lines[..kept].join("\n")), "secrets/none").campaigns;
+        let (bare, whole) = (shown(3), shown(lines.len()));
+        assert_eq!(whole.len(), 2);
+        assert!(whole[1].policy.payout.is_some());
+        assert_eq!(bare, whole, "it shows another value than the default");
     }
 
     #[test]

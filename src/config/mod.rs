@@ -8,6 +8,7 @@ mod environment;
 pub mod file;
 pub mod init;
 mod network;
+mod payout;
 mod reserved;
 mod resolve;
 mod schedule;
@@ -78,7 +79,7 @@ pub struct App {
     pub apple_id: u64,
     /// Empty, or `/x` without a slash at its end.
     pub base_path: String,
-    /// The id of one of `campaigns`.
+    /// The id of one of `campaigns`, never one of partners; empty where all are.
     pub default_campaign: String,
     pub time_zone: String,
     pub auth: Auth,
@@ -88,6 +89,8 @@ pub struct App {
     pub device_check: Option<DeviceCheck>,
     /// There where a campaign grants days.
     pub revenuecat: Option<RevenueCat>,
+    /// There where payouts can go through it.
+    pub tremendous: Option<Tremendous>,
     pub notifications: Notifications,
     pub campaigns: Vec<Campaign>,
 }
@@ -171,6 +174,20 @@ pub struct RevenueCat {
     pub api_key: Secret,
     pub base_url: String,
     pub entitlement: String,
+}
+
+/// The account that partners are paid from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tremendous {
+    pub api_key: Secret,
+    /// Of the sandbox, or of the one that sends money.
+    pub base_url: String,
+    /// An id, or one of Tremendous's words such as BALANCE.
+    pub funding_source_id: String,
+    /// Always given: an order needs a campaign or products, and no products are named.
+    pub campaign_id: Option<String>,
+    /// Present: its webhook is heard.
+    pub webhook_key: Option<Secret>,
 }
 
 /// How Apple's notifications are taken.

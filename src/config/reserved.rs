@@ -21,13 +21,6 @@ pub(super) fn app(s: &mut Section<'_>) {
         refunds.flag("answer", false);
         refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
     }
-    if let Some(mut tremendous) = s.table("tremendous") {
-        tremendous.unread_secret("api_key");
-        tremendous.parsed("base_url", url::base);
-        tremendous.text("funding_source_id");
-        tremendous.text("campaign_id");
-        tremendous.unread_secret("webhook_key");
-    }
     for mut offer in s.list("offers") {
         offer.text("id");
         offer.text("product_id");
@@ -44,12 +37,5 @@ pub(super) fn notifications(s: &mut Section<'_>) {
         hook.text("url");
         hook.unread_secret("secret");
         hook.texts("events");
-    }
-}
-
-pub(super) fn campaign(s: &mut Section<'_>) {
-    if let Some(mut payout) = s.table("payout") {
-        payout.number("minimum", 0..=i64::MAX);
-        payout.number("hold_days", 0..=3650);
     }
 }

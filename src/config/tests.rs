@@ -521,7 +521,9 @@ apps.alma.campaigns[0].fraud.max_claims_per_network_per_day apps.alma.campaigns[
 apps.alma.campaigns[0].fraud.family_sharing apps.alma.campaigns[0].fraud.rings
 apps.alma.campaigns[0].fraud.device_check apps.alma.campaigns[0].fraud.flags_expire_days
 apps.alma.campaigns[0].fraud.flags_expire_to
-apps.alma.campaigns[0].payout.minimum apps.alma.campaigns[0].payout.hold_days";
+apps.alma.campaigns[0].attribution.touch apps.alma.campaigns[0].attribution.own_offers_max
+apps.alma.campaigns[0].payout.minimum apps.alma.campaigns[0].payout.hold_days
+apps.alma.campaigns[0].payout.proceeds_basis_points";
 
 #[test]
 fn every_key_is_known() {

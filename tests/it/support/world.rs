@@ -369,6 +369,7 @@ fn app() -> config::App {
             base_url: String::new(),
             entitlement: "premium".to_owned(),
         }),
+        tremendous: None,
         notifications: config::Notifications { max_age_days: 8 },
         campaigns: vec![campaign()],
     }

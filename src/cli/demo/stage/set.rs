@@ -53,6 +53,7 @@ impl Stage {
             app_store_server: Some(app_store_server),
             device_check: None,
             revenuecat: Some(rewards),
+            tremendous: None,
             notifications: config::Notifications { max_age_days: 8 },
             campaigns: vec![campaign()],
         };
