@@ -138,6 +138,9 @@ impl Decimal {
     pub fn times(self, other: Decimal) -> Option<Decimal> {
         Some(Decimal { digits: self.digits.checked_mul(other.digits)?, scale: self.scale + other.scale })
     }
+    pub fn is_negative(self) -> bool {
+        self.digits < 0
+    }
     /// So many of the major unit.
     pub fn money(self, currency: Currency) -> Option<Money> {
         let minor = self.digits.checked_mul(ten(currency.exponent())?)?;
@@ -204,7 +207,9 @@ mod tests {
         ] {
             let money = Money::new(minor, currency(code));
             assert_eq!(Money::of_milliunits(milliunits, currency(code)), Some(money), "{milliunits} {code}");
-            assert_eq!(Decimal::parse(decimal).and_then(|read| read.money(currency(code))), Some(money), "{decimal}");
+            let read = Decimal::parse(decimal).unwrap();
+            assert_eq!(read.money(currency(code)), Some(money), "{decimal}");
+            assert_eq!(read.is_negative(), milliunits < 0, "{decimal}");
             assert_eq!(money.decimal(), written);
         }
     }

@@ -166,16 +166,27 @@ pub fn notification(jws: &str, expected: &Expected, limits: Limits, open: Open) 
     let at = payload.instant("signedDate").ok_or(Flaw::Undated)?;
     limits.allow(at)?;
     let kind = payload.word("notificationType").unwrap_or_else(|| "unrecognised".to_owned());
-    let about = part.about(&kind, expected, open).map_err(Fault::Nested)?;
+    let subtype = payload.word("subtype");
+    let about = part.about(&kind, subtype.as_deref(), expected, open).map_err(Fault::Nested)?;
     let digest = digest(&signed);
     Ok(Report {
         source: Source::Apple,
         event: payload.text("notificationUUID").unwrap_or_else(|| digest.to_string()),
         digest,
-        kind: payload.word("subtype").map_or(kind.clone(), |subtype| format!("{kind}/{subtype}")),
+        kind: subtype.map_or(kind.clone(), |subtype| format!("{kind}/{subtype}")),
         at: Some(at),
         about,
     })
+}
+
+/// The others repeat a transaction whose sale was told before, or say what became of it.
+fn tells_of_a_sale(kind: &str, subtype: Option<&str>) -> bool {
+    match kind {
+        "SUBSCRIBED" | "DID_RENEW" | "OFFER_REDEEMED" | "ONE_TIME_CHARGE" => true,
+        // Apple charges for it at once, and for a downgrade with the next period.
+        "DID_CHANGE_RENEWAL_PREF" => subtype == Some("UPGRADE"),
+        _ => false,
+    }
 }
 
 /// Of what was signed: each new signature of the same payload is another JWS.
@@ -228,15 +239,15 @@ impl<'a> Part<'a> {
         Ok(if id.starts_with("SANDBOX") { Environment::Sandbox } else { Environment::Production })
     }
 
-    fn about(&self, kind: &str, expected: &Expected, open: Open) -> Result<About<UserId>, Flaw> {
+    fn about(&self, kind: &str, subtype: Option<&str>, expected: &Expected, open: Open) -> Result<About<UserId>, Flaw> {
         match self.kind {
-            PartKind::Data => self.data(kind, expected, open),
+            PartKind::Data => self.data(kind, subtype, expected, open),
             PartKind::AppData => self.app_data(expected, open).map(|()| About::Nothing),
             PartKind::Summary | PartKind::ExternalPurchaseToken => Ok(About::Nothing),
         }
     }
 
-    fn data(&self, kind: &str, expected: &Expected, open: Open) -> Result<About<UserId>, Flaw> {
+    fn data(&self, kind: &str, subtype: Option<&str>, expected: &Expected, open: Open) -> Result<About<UserId>, Flaw> {
         let document = |name| self.fields.document(name);
         let transaction =
             document("signedTransactionInfo").map(|jws| Transaction::read(&jws, expected.bundle_id, open));
@@ -256,6 +267,9 @@ impl<'a> Part<'a> {
         transaction.purchase.status = self.fields.number("status").and_then(status);
         if kind == "REFUND_REVERSED" {
             (transaction.purchase.refund, transaction.purchase.refunded_share) = (Some(RefundWord::Reversed), None);
+        }
+        if !tells_of_a_sale(kind, subtype) {
+            transaction.purchase.sold = None;
         }
         Ok(transaction.about(Vec::new()))
     }

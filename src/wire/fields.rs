@@ -1,6 +1,7 @@
 //! A JSON object of others, of which any field may be missing, null or of another type.
 
 use crate::domain::at::At;
+use crate::domain::money::Decimal;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -31,6 +32,11 @@ impl<'a> Fields<'a> {
     /// A whole number, or a text of one.
     pub fn number(&self, name: &str) -> Option<i64> {
         self.text(name)?.parse().ok()
+    }
+    /// A number, or a text of one, digit by digit as it is written.
+    pub fn decimal(&self, name: &str) -> Option<Decimal> {
+        let raw = self.raw(name)?;
+        Decimal::parse(raw.get()).or_else(|| Decimal::parse(&word(raw)?))
     }
     pub fn is_true(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|raw| raw.get() == "true")
@@ -97,6 +103,35 @@ mod tests {
             assert_eq!(fields.raw("x").is_some(), value != "null", "{value}");
             assert_eq!(fields.is_true("x"), value == "true", "{value}");
             assert_eq!(fields.object("x").is_some(), value.starts_with('{'), "{value}");
+        }
+    }
+
+    #[test]
+    fn decimals() {
+        let rows = [
+            ("9.99", Some("9.99")),
+            ("8.389999999999999", Some("8.389999999999999")),
+            ("300", Some("300")),
+            ("-9.99", Some("-9.99")),
+            ("3E+2", Some("3e2")),
+            ("0.0", Some("0.0")),
+            ("\"8.389999999999999\"", Some("8.389999999999999")),
+            ("\"\\u0037\"", Some("7")),
+            ("1e999", None),
+            ("0.0000000000000000001", None),
+            ("\"\"", None),
+            ("\"9,99\"", None),
+            ("\"\\\"7\\\"\"", None),
+            ("true", None),
+            ("null", None),
+            ("[7]", None),
+            ("{\"x\":7}", None),
+        ];
+        for (value, decimal) in rows {
+            let json = format!(r#"{{"x":{value}}}"#);
+            let fields = Fields::parse(json.as_bytes()).unwrap();
+            assert_eq!(fields.decimal("x"), decimal.map(|text| Decimal::parse(text).unwrap()), "{value}");
+            assert_eq!(fields.decimal("y"), None);
         }
     }
 

@@ -4,7 +4,8 @@
 use super::fields::{Fields, text};
 use crate::domain::at::{At, Stretch};
 use crate::domain::id::{Id, UserId};
-use crate::domain::purchase::{About, Purchase, RefundWord, Report, Source};
+use crate::domain::money::{Currency, Decimal};
+use crate::domain::purchase::{About, Purchase, RefundWord, Report, Sold, Source};
 use serde_json::value::RawValue;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +46,8 @@ fn about(kind: &str, id: &str, event: &Fields) -> About<UserId> {
         "SUBSCRIBER_ALIAS" => only(people()),
         _ if event.is_promotional() => About::OwnGrant,
         "INITIAL_PURCHASE" | "RENEWAL" | "NON_RENEWING_PURCHASE" if event.is_of_the_app_store() => {
-            About::Purchase { people: people(), token: None, purchase: Box::new(purchase(id, event)) }
+            let purchase = purchase(id, kind == "NON_RENEWING_PURCHASE", event);
+            About::Purchase { people: people(), token: None, purchase: Box::new(purchase) }
         }
         _ => match later_word(kind, event).filter(|_| event.is_of_the_app_store()) {
             Some(purchase) => About::Purchase { people: people(), token: None, purchase: Box::new(purchase) },
@@ -55,7 +57,7 @@ fn about(kind: &str, id: &str, event: &Fields) -> About<UserId> {
 }
 
 /// What another event says of a purchase made before: whose it is, and whether it was refunded. It is no
-/// redemption, whatever offer it repeats.
+/// redemption and no sale, whatever offer and price it repeats.
 fn later_word(kind: &str, event: &Fields) -> Option<Purchase> {
     let original_transaction_id = event.text("original_transaction_id")?;
     let transaction_id = event.text("transaction_id")?;
@@ -82,11 +84,13 @@ fn only(people: Vec<UserId>) -> About<UserId> {
     if people.is_empty() { About::Nothing } else { About::People(people) }
 }
 
-fn purchase(id: &str, event: &Fields) -> Purchase {
+fn purchase(id: &str, is_one_time: bool, event: &Fields) -> Purchase {
     let of_the_event = || format!("event:{id}");
     let transaction = event.text("transaction_id");
     let original = event.text("original_transaction_id").or_else(|| transaction.clone());
     Purchase {
+        // Under a name of our own it would be another sale than the one that Apple tells of.
+        sold: transaction.is_some().then(|| event.sold(is_one_time)),
         original_transaction_id: original.unwrap_or_else(of_the_event),
         transaction_id: transaction.unwrap_or_else(of_the_event),
         product_id: event.text("product_id").unwrap_or_default(),
@@ -121,6 +125,20 @@ impl Fields<'_> {
         let (from, until) = (self.instant("purchased_at_ms")?, self.instant("expiration_at_ms")?);
         Some(Stretch { from, until: refunded_at.map_or(until, |at| at.min(until)) })
     }
+    fn sold(&self, is_one_time: bool) -> Sold {
+        let currency = self.word("currency").and_then(|code| Currency::parse(&code));
+        let dollars = || self.decimal("price").filter(|_| currency.is_some_and(|code| code.as_str() == "USD"));
+        let amount = self.decimal("price_in_purchased_currency").or_else(dollars).filter(|paid| !paid.is_negative());
+        let price = amount.zip(currency).and_then(|(amount, currency)| amount.money(currency));
+        let proceeds = price.and_then(|price| amount?.times(self.part_left()?)?.money(price.currency));
+        Sold { is_one_time, price, proceeds }
+    }
+    /// What taxes and commission leave of the whole, as RevenueCat estimates both; one alone leaves too much.
+    fn part_left(&self) -> Option<Decimal> {
+        let (tax, commission) = (self.decimal("tax_percentage")?, self.decimal("commission_percentage")?);
+        let left = Decimal::ONE.minus(tax)?.minus(commission)?;
+        [tax, commission, left].iter().all(|part| !part.is_negative()).then_some(left)
+    }
     fn is_test(&self) -> bool {
         self.word("environment").is_some_and(|environment| environment != "PRODUCTION")
     }
@@ -136,6 +154,7 @@ impl Fields<'_> {
 mod tests {
     use super::*;
     use crate::domain::at::At;
+    use crate::domain::money::Money;
     use serde_json::{Value, json};
 
     const AT: i64 = 1_795_253_400_000;
@@ -164,6 +183,10 @@ mod tests {
         ids(&["jen", "$RCAnonymousID:1", "jen-2"])
     }
 
+    fn sold(is_one_time: bool) -> Option<Sold> {
+        Some(Sold { is_one_time, price: None, proceeds: None })
+    }
+
     fn bought() -> Purchase {
         Purchase {
             original_transaction_id: "100".to_owned(),
@@ -171,6 +194,7 @@ mod tests {
             product_id: "monthly".to_owned(),
             offer: None,
             purchased_at: Some(At(AT - 5)),
+            sold: sold(false),
             ..Purchase::default()
         }
     }
@@ -183,14 +207,15 @@ mod tests {
     fn every_type() {
         let purchase = || purchase_of(bought());
         let people = || About::People(jen());
-        let later = |refund| purchase_of(Purchase { purchased_at: None, refund, ..bought() });
+        let once = purchase_of(Purchase { sold: sold(true), ..bought() });
+        let later = |refund| purchase_of(Purchase { purchased_at: None, refund, sold: None, ..bought() });
         let refunded = Some(RefundWord::Refunded { at: At(AT) });
         let moved = json!({"app_user_id": null, "transferred_from": ["a", "b"], "transferred_to": ["c"]});
         let rows = [
             ("TEST", json!({}), About::Nothing),
             ("INITIAL_PURCHASE", json!({}), purchase()),
             ("RENEWAL", json!({"is_trial_conversion": false}), purchase()),
-            ("NON_RENEWING_PURCHASE", json!({"expiration_at_ms": null}), purchase()),
+            ("NON_RENEWING_PURCHASE", json!({"expiration_at_ms": null}), once),
             ("PRODUCT_CHANGE", json!({"new_product_id": "yearly"}), later(None)),
             ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "price": -9.99}), later(refunded)),
             ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "offer_code": "REF30"}), later(refunded)),
@@ -234,7 +259,8 @@ mod tests {
         let offered = |offer: &str| purchase_of(Purchase { offer: Some(offer.to_owned()), ..bought() });
         let named = |original: &str, transaction: &str| {
             let (original_transaction_id, transaction_id) = (original.to_owned(), transaction.to_owned());
-            purchase_of(Purchase { original_transaction_id, transaction_id, ..bought() })
+            let sold = sold(false).filter(|_| !transaction.starts_with("event:"));
+            purchase_of(Purchase { original_transaction_id, transaction_id, sold, ..bought() })
         };
         let tested = || purchase_of(Purchase { is_test: true, ..bought() });
         let at = |at: Option<i64>| purchase_of(Purchase { purchased_at: at.map(At), ..bought() });
@@ -350,6 +376,97 @@ mod tests {
             let About::Purchase { purchase, .. } = read(&event(kind, changes)).about else { panic!("{kind}") };
             assert_eq!(purchase.paid, paid, "{kind}");
         }
+    }
+
+    /// Of a renewal with these fields, whose numbers are sent as they are written.
+    fn told_sold(fields: &str) -> Sold {
+        let body = format!(r#"{{"event":{{"type":"RENEWAL","app_user_id":"jen","transaction_id":"200",{fields}}}}}"#);
+        let About::Purchase { purchase, .. } = parse(body.as_bytes()).unwrap().about else { panic!("{fields}") };
+        purchase.sold.unwrap()
+    }
+
+    fn money(minor: i64, code: &str) -> Money {
+        Money::new(minor, Currency::parse(code).unwrap())
+    }
+
+    #[test]
+    fn prices() {
+        // price, price_in_purchased_currency and currency as they are written
+        let rows = [
+            ("9.99", "9.99", r#""USD""#, Some(money(999, "USD"))),
+            ("9.99", "8.389999999999999", r#""EUR""#, Some(money(839, "EUR"))),
+            ("9.99", "8.390000000000001", r#""EUR""#, Some(money(839, "EUR"))),
+            ("2.01", "300", r#""JPY""#, Some(money(300, "JPY"))),
+            ("2.01", "300.0", r#""JPY""#, Some(money(300, "JPY"))),
+            ("4.07", "1.25", r#""KWD""#, Some(money(1_250, "KWD"))),
+            ("10", "10", r#""USD""#, Some(money(1_000, "USD"))),
+            ("1e1", "1e1", r#""USD""#, Some(money(1_000, "USD"))),
+            ("0", "0", r#""USD""#, Some(money(0, "USD"))),
+            ("0.0", "0.0", r#""EUR""#, Some(money(0, "EUR"))),
+            (r#""9.99""#, r#""9.99""#, r#""USD""#, Some(money(999, "USD"))),
+            ("9.99", "null", r#""USD""#, Some(money(999, "USD"))),
+            ("9.99", "{}", r#""USD""#, Some(money(999, "USD"))),
+            ("9.99", "null", r#""EUR""#, None),
+            ("null", "null", r#""USD""#, None),
+            ("null", "8.39", r#""EUR""#, Some(money(839, "EUR"))),
+            ("9.99", "9.99", "null", None),
+            ("9.99", "9.99", r#""usd""#, None),
+            ("9.99", "9.99", r#""QQQ""#, None),
+            ("9.99", "9.99", "840", None),
+            ("-9.99", "-9.99", r#""USD""#, None),
+            ("9.99", "-9.99", r#""USD""#, None),
+            ("-0.001", "-0.001", r#""USD""#, None),
+            ("-9.99", "null", r#""USD""#, None),
+            ("1e999", "1e999", r#""USD""#, None),
+            ("99999999999999999999", "99999999999999999999", r#""USD""#, None),
+            ("true", "[9.99]", r#""USD""#, None),
+        ];
+        for (price, purchased, currency, expected) in rows {
+            let fields = format!(r#""price":{price},"price_in_purchased_currency":{purchased},"currency":{currency}"#);
+            let sold = Sold { is_one_time: false, price: expected, proceeds: None };
+            assert_eq!(told_sold(&fields), sold, "{fields}");
+        }
+        let without = told_sold(r#""price":9.99,"currency":"USD""#);
+        assert_eq!((without.price, without.proceeds), (Some(money(999, "USD")), None));
+    }
+
+    #[test]
+    fn proceeds() {
+        // price, currency, and both percentages as they are written
+        let rows = [
+            ("9.99", "USD", "0", "0.3", Some(699)),
+            ("9.99", "USD", "0.0", "0.30000000000000004", Some(699)),
+            ("9.99", "EUR", "0.1597", "0.2521", Some(588)),
+            ("8.389999999999999", "EUR", "0.16666666666666666", "0.15", Some(573)),
+            ("9.99", "USD", r#""0.1""#, r#""0.3""#, Some(599)),
+            ("300", "JPY", "0.0909", "0.1364", Some(232)),
+            ("1.25", "KWD", "0", "0.15", Some(1_062)),
+            ("0.05", "USD", "0", "0.5", Some(2)),
+            ("0.07", "USD", "0", "0.5", Some(4)),
+            ("0", "USD", "0", "0.3", Some(0)),
+            ("9.99", "USD", "0", "0", Some(999)),
+            ("9.99", "USD", "0.7", "0.3", Some(0)),
+            ("9.99", "USD", "1", "0", Some(0)),
+            ("9.99", "USD", "0.7", "0.30000000000000004", None),
+            ("9.99", "USD", "1.1", "0", None),
+            ("9.99", "USD", "0", "30", None),
+            ("9.99", "USD", "-0.1", "0.3", None),
+            ("9.99", "USD", "0.3", "-0.1", None),
+            ("9.99", "USD", "null", "0.3", None),
+            ("9.99", "USD", "0.1", "null", None),
+            ("9.99", "USD", "{}", "0.3", None),
+            ("-9.99", "USD", "0", "0.3", None),
+            ("9.99", "QQQ", "0", "0.3", None),
+        ];
+        for (price, currency, tax, commission, expected) in rows {
+            let fields = format!(
+                r#""price_in_purchased_currency":{price},"currency":"{currency}",
+                "tax_percentage":{tax},"commission_percentage":{commission}"#
+            );
+            assert_eq!(told_sold(&fields).proceeds, expected.map(|minor| money(minor, currency)), "{fields}");
+        }
+        let untaxed = r#""price_in_purchased_currency":9.99,"currency":"USD","commission_percentage":0.3"#;
+        assert_eq!(told_sold(untaxed).proceeds, None);
     }
 
     #[test]

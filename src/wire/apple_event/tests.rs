@@ -1,5 +1,6 @@
 use super::*;
-use crate::domain::purchase::{Purchase, Share};
+use crate::domain::money::{Currency, Money};
+use crate::domain::purchase::{Purchase, Share, Sold};
 use crate::domain::subscription::{Offer, OfferKind, Period, Renewal, Status};
 use serde_json::{Value, json};
 
@@ -93,6 +94,11 @@ fn read(payload: &Value, environment: Environment) -> Result<Report<UserId>, Fau
     notification(&signed(payload), &expected(environment), LIMITS, &open)
 }
 
+pub(super) fn sold(is_one_time: bool, price: Option<(i64, &str)>) -> Option<Sold> {
+    let price = price.map(|(minor, code)| Money::new(minor, Currency::parse(code).unwrap()));
+    Some(Sold { is_one_time, price, proceeds: None })
+}
+
 pub(super) fn bought() -> Purchase {
     let offer = Some(Offer { kind: OfferKind::Code, id: Some("REF30".to_owned()) });
     let purchased_at = SIGNED.minus(Span::seconds(60));
@@ -113,6 +119,7 @@ pub(super) fn bought() -> Purchase {
             revoked_at: None,
             is_family_shared: false,
         }),
+        sold: sold(false, Some((999, "USD"))),
         ..Purchase::default()
     }
 }
@@ -173,7 +180,7 @@ fn bodies() {
 
 #[test]
 fn every_type() {
-    // A type, its subtypes, and whether it is about the transaction.
+    // A type and its subtypes.
     let rows: &[(&str, &[&str])] = &[
         ("SUBSCRIBED", &["INITIAL_BUY", "RESUBSCRIBE"]),
         ("DID_CHANGE_RENEWAL_PREF", &["", "UPGRADE", "DOWNGRADE"]),
@@ -194,7 +201,18 @@ fn every_type() {
         ("METADATA_UPDATE", &[""]),
         ("MIGRATION", &[""]),
         ("PRICE_CHANGE", &[""]),
-        ("OF_NEXT_YEAR", &["", "MADE_UP"]),
+        ("OF_NEXT_YEAR", &["", "UPGRADE"]),
+    ];
+    let sales = [
+        "SUBSCRIBED/INITIAL_BUY",
+        "SUBSCRIBED/RESUBSCRIBE",
+        "DID_CHANGE_RENEWAL_PREF/UPGRADE",
+        "OFFER_REDEEMED",
+        "OFFER_REDEEMED/UPGRADE",
+        "OFFER_REDEEMED/DOWNGRADE",
+        "DID_RENEW",
+        "DID_RENEW/BILLING_RECOVERY",
+        "ONE_TIME_CHARGE",
     ];
     let named = |kind: &str, subtype: &str| json!({"notificationType": kind, "subtype": (!subtype.is_empty()).then_some(subtype)});
     let check = |kind: &str, subtype: &str, sample: Sample, about: About<UserId>| {
@@ -207,12 +225,16 @@ fn every_type() {
         assert_eq!(report.digest, Id::of("apple", &[payload.to_string().as_bytes()]), "{kind} {subtype}");
     };
     for (kind, subtypes) in rows {
-        subtypes.iter().for_each(|subtype| check(kind, subtype, sample(), purchase_of(notified())));
+        for subtype in *subtypes {
+            let is_sale = sales.contains(&format!("{kind}/{subtype}").trim_end_matches('/'));
+            let purchase = Purchase { sold: notified().sold.filter(|_| is_sale), ..notified() };
+            check(kind, subtype, sample(), purchase_of(purchase));
+        }
         let bare = Sample { data: json!({"signedTransactionInfo": null}), ..sample() };
         check(kind, "", bare, About::Nothing);
     }
     check("TEST", "", sample(), About::Nothing);
-    let reversed = Purchase { refund: Some(RefundWord::Reversed), ..notified() };
+    let reversed = Purchase { refund: Some(RefundWord::Reversed), sold: None, ..notified() };
     check("REFUND_REVERSED", "", sample(), purchase_of(reversed.clone()));
     let revoked = Sample { transaction: json!({"revocationDate": NOW.0}), ..sample() };
     let refunded = |refund, refunded_share| {
@@ -431,7 +453,8 @@ fn heads() {
         let digest = Id::of("apple", &[payload(&sample).as_bytes()]);
         let event = event.map_or(digest.to_string(), str::to_owned);
         assert_eq!((report.event, report.kind.as_str()), (event, kind), "{}", sample.payload);
-        assert_eq!(report.about, purchase_of(notified()), "{}", sample.payload);
+        let sold = notified().sold.filter(|_| kind.starts_with("SUBSCRIBED"));
+        assert_eq!(report.about, purchase_of(Purchase { sold, ..notified() }), "{}", sample.payload);
     }
 }
 

@@ -3,8 +3,9 @@
 use super::{Fault, Flaw, Limits, Open, digest, environment, of_bundle};
 use crate::domain::at::At;
 use crate::domain::id::{Id, Person, UserId};
+use crate::domain::money::{Currency, Money};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{About, Purchase, RefundWord, Report, Share, Source};
+use crate::domain::purchase::{About, Purchase, RefundWord, Report, Share, Sold, Source};
 use crate::domain::subscription::{Offer, OfferKind, Period, Renewal, Status};
 use crate::wire::fields::Fields;
 use crate::wire::text;
@@ -121,6 +122,8 @@ impl RenewalInfo {
 fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
     let (original, transaction) = (fields.text("originalTransactionId"), fields.text("transactionId"));
     let original_transaction_id = original.clone().or_else(|| transaction.clone())?;
+    // Every period of a subscription has that original: it names no sale.
+    let sold = transaction.is_some().then(|| sold(fields));
     let transaction_id = transaction.or(original)?;
     let product_id = fields.text("productId").unwrap_or_default();
     let purchased_at = fields.instant("purchaseDate");
@@ -149,8 +152,21 @@ fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
         refund: revoked_at.map(|at| RefundWord::Refunded { at }),
         refunded_share: revoked_at.map(|_| refunded_share(fields)),
         period,
+        sold,
+        is_upgraded: fields.is_true("isUpgraded"),
         ..Purchase::default()
     })
+}
+
+fn sold(fields: &Fields) -> Sold {
+    let is_one_time = match fields.word("type") {
+        Some(kind) => kind != "Auto-Renewable Subscription",
+        None => ["expiresDate", "subscriptionGroupIdentifier"].iter().all(|name| fields.raw(name).is_none()),
+    };
+    let currency = fields.word("currency").and_then(|code| Currency::parse(&code));
+    let milliunits = fields.number("price").filter(|price| *price >= 0);
+    let price = milliunits.zip(currency).and_then(|(price, currency)| Money::of_milliunits(price, currency));
+    Sold { is_one_time, price, proceeds: None }
 }
 
 /// A percentage stands beside a prorated refund (Apple, revocationType); without one it is all.

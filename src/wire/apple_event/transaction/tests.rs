@@ -1,5 +1,5 @@
 use super::super::tests::{
-    NOW, SIGNED, TOKEN, bought, changed, open, renewal_payload, renews, signed, transaction_payload,
+    NOW, SIGNED, TOKEN, bought, changed, open, renewal_payload, renews, signed, sold, transaction_payload,
 };
 use super::*;
 use crate::domain::at::Span;
@@ -38,8 +38,8 @@ fn purchases() {
         (json!({}), bought()),
         (json!({"transactionId": 200, "originalTransactionId": 100}), bought()),
         (json!({"originalTransactionId": null}), named("200", "200")),
-        (json!({"transactionId": null}), named("100", "100")),
-        (json!({"transactionId": "9".repeat(300)}), named("100", "100")),
+        (json!({"transactionId": null}), Purchase { sold: None, ..named("100", "100") }),
+        (json!({"transactionId": "9".repeat(300)}), Purchase { sold: None, ..named("100", "100") }),
         (json!({"transactionId": u64::MAX}), named("100", "18446744073709551615")),
         (json!({"productId": null}), product("")),
         (json!({"productId": 7}), product("7")),
@@ -48,7 +48,13 @@ fn purchases() {
         (json!({"expiresDate": null}), period(|period| period.expires_at = None)),
         (json!({"expiresDate": 1.5e12}), period(|period| period.expires_at = Some(At(1_500_000_000_000)))),
         (json!({"appTransactionId": null}), Purchase { app_transaction_id: None, ..bought() }),
-        (json!({"type": "Consumable", "quantity": "x", "price": {}, "ofNextYear": [1e99]}), bought()),
+        (
+            json!({"type": "Consumable", "quantity": "x", "price": {}, "ofNextYear": [1e99]}),
+            Purchase { sold: sold(true, None), ..bought() },
+        ),
+        (json!({"isUpgraded": true}), Purchase { is_upgraded: true, ..bought() }),
+        (json!({"isUpgraded": "true"}), bought()),
+        (json!({"isUpgraded": false}), bought()),
         (json!({"deviceVerification": "x", "deviceVerificationNonce": "y"}), bought()),
         (json!({"environment": "Sandbox"}), Purchase { is_test: true, ..bought() }),
     ];
@@ -57,6 +63,60 @@ fn purchases() {
         assert_eq!(got.purchase, expected, "{changes}");
         assert_eq!((got.signed_at, got.token), (SIGNED, None), "{changes}");
         assert_eq!(got.environment == Environment::Sandbox, expected.is_test, "{changes}");
+    }
+}
+
+#[test]
+fn prices() {
+    let rows = [
+        (json!(9_990), json!("USD"), Some((999, "USD"))),
+        (json!("9990"), json!("USD"), Some((999, "USD"))),
+        (json!(300_000), json!("JPY"), Some((300, "JPY"))),
+        (json!(1_250), json!("KWD"), Some((1_250, "KWD"))),
+        (json!(0), json!("EUR"), Some((0, "EUR"))),
+        (json!(1_995), json!("EUR"), Some((200, "EUR"))),
+        (json!(1_985), json!("EUR"), Some((198, "EUR"))),
+        (json!(i64::MAX), json!("USD"), Some((922_337_203_685_477_581, "USD"))),
+        (json!(u64::MAX), json!("USD"), None),
+        (json!(-1), json!("USD"), None),
+        (json!(-9_990), json!("USD"), None),
+        (json!(9.99), json!("USD"), None),
+        (json!("9.99"), json!("USD"), None),
+        (json!(null), json!("USD"), None),
+        (json!([9_990]), json!("USD"), None),
+        (json!(9_990), json!(null), None),
+        (json!(9_990), json!(840), None),
+        (json!(9_990), json!("usd"), None),
+        (json!(9_990), json!("QQQ"), None),
+        (json!(9_990), json!(""), None),
+    ];
+    for (price, currency, expected) in rows {
+        let changes = json!({ "price": price, "currency": currency });
+        let expected = Purchase { sold: sold(false, expected), ..bought() };
+        assert_eq!(read(changes.clone()).unwrap().purchase, expected, "{changes}");
+    }
+}
+
+#[test]
+fn what_is_sold_once() {
+    let neither = json!({"expiresDate": null, "subscriptionGroupIdentifier": null});
+    let rows = [
+        (json!({"type": "Auto-Renewable Subscription"}), false),
+        (changed(neither.clone(), &json!({"type": "Auto-Renewable Subscription"})), false),
+        (json!({"type": "Non-Consumable"}), true),
+        (json!({"type": "Consumable"}), true),
+        (json!({"type": "Non-Renewing Subscription"}), true),
+        (json!({"type": "Of Next Year"}), true),
+        (json!({"type": null}), false),
+        (json!({"type": ""}), false),
+        (json!({"type": 7}), false),
+        (json!({"type": null, "expiresDate": null}), false),
+        (json!({"type": null, "subscriptionGroupIdentifier": null}), false),
+        (changed(neither, &json!({"type": null})), true),
+    ];
+    for (changes, is_one_time) in rows {
+        let purchase = read(changes.clone()).unwrap().purchase;
+        assert_eq!(purchase.sold, sold(is_one_time, Some((999, "USD"))), "{changes}");
     }
 }
 
