@@ -6,24 +6,26 @@ use crate::domain::at::{At, Span};
 use axum::http::{Request, header};
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use sha2::Sha256;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub const SIGNATURE_HEADER: &str = "X-RevenueCat-Webhook-Signature";
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRIES_MINUTES: [i64; 5] = [5, 10, 20, 40, 80];
 
-/// One event. Constructors give every field its kind carries; the builder methods change or remove any of them.
+/// One event. Constructors give every field its kind carries; the builder methods change or remove any of them. Values
+/// are kept as they are written: a price is sent with all the digits of the float that it was.
 #[derive(Clone)]
-pub struct Event(Map<String, Value>);
+pub struct Event(BTreeMap<String, Box<RawValue>>);
 
 impl Event {
     fn of(fields: Value) -> Event {
-        match fields {
-            Value::Object(fields) => Event(fields),
-            _ => Event(Map::new()),
-        }
+        let empty = Event(BTreeMap::new());
+        let Value::Object(fields) = fields else { return empty };
+        fields.into_iter().fold(empty, |event, (name, value)| event.set(&name, value))
     }
 
     /// Any event about an App Store subscription, also of a type that nobody has heard of.
@@ -185,11 +187,30 @@ impl Event {
     pub fn price(self, price: f64) -> Event {
         self.set("price", json!(price)).set("price_in_purchased_currency", json!(price))
     }
+    /// What was paid as it was written, `8.389999999999999` for one, and in what.
+    pub fn charged(self, amount: &str, currency: &str) -> Event {
+        self.number("price_in_purchased_currency", amount).set("currency", json!(currency))
+    }
+    /// The same in dollars.
+    pub fn dollars(self, amount: &str) -> Event {
+        self.number("price", amount)
+    }
+    /// Estimated parts of the price, like `0.3`.
+    pub fn deducted(self, tax: &str, commission: &str) -> Event {
+        self.number("tax_percentage", tax).number("commission_percentage", commission)
+    }
+    /// A number exactly as it is written.
+    pub fn number(self, field: &str, written: &str) -> Event {
+        self.raw(field, written.to_owned())
+    }
     pub fn sandbox(self) -> Event {
         self.set("environment", json!("SANDBOX"))
     }
-    pub fn set(mut self, field: &str, value: Value) -> Event {
-        self.0.insert(field.to_owned(), value);
+    pub fn set(self, field: &str, value: Value) -> Event {
+        self.raw(field, value.to_string())
+    }
+    fn raw(mut self, field: &str, written: String) -> Event {
+        self.0.insert(field.to_owned(), RawValue::from_string(written).expect("a field is JSON"));
         self
     }
     pub fn without(mut self, field: &str) -> Event {
@@ -199,14 +220,16 @@ impl Event {
 
     /// The id that was set, or one that follows from everything else in the event.
     pub fn id(&self) -> String {
-        let own = self.0.get("id").and_then(Value::as_str).map(str::to_owned);
-        own.unwrap_or_else(|| uuid(&[b"event", Value::from(self.0.clone()).to_string().as_bytes()]).to_uppercase())
+        let own = self.0.get("id").and_then(|id| serde_json::from_str(id.get()).ok());
+        own.unwrap_or_else(|| uuid(&[b"event", self.written().as_bytes()]).to_uppercase())
     }
     /// The bytes to deliver, the same for every attempt.
     pub fn body(&self) -> Bytes {
-        let mut event = self.0.clone();
-        event.entry("id").or_insert_with(|| json!(self.id()));
-        json!({"api_version": "1.0", "event": event}).to_string().into()
+        let named = if self.0.contains_key("id") { self.clone() } else { self.clone().set("id", json!(self.id())) };
+        format!(r#"{{"api_version":"1.0","event":{}}}"#, named.written()).into()
+    }
+    fn written(&self) -> String {
+        serde_json::to_string(&self.0).expect("an object of JSON is JSON")
     }
 }
 
@@ -293,6 +316,24 @@ mod tests {
         }
         assert!(fields(&Event::transfer(&[], &[], AT)).get("app_user_id").is_none());
         assert!(fields(&Event::promotional("u", "pro", None, AT)).get("app_id").is_none());
+    }
+
+    #[test]
+    fn numbers_are_sent_as_they_are_written() {
+        let event = Event::renewal("u", AT).charged("8.389999999999999", "EUR").dollars("10");
+        let event = event.deducted("0.16666666666666666", "3e-1").number("renewal_number", "7.0");
+        let body = String::from_utf8(event.body().to_vec()).unwrap();
+        for written in [
+            r#""price_in_purchased_currency":8.389999999999999,"#,
+            r#""currency":"EUR","#,
+            r#""price":10,"#,
+            r#""tax_percentage":0.16666666666666666,"#,
+            r#""commission_percentage":3e-1,"#,
+            r#""renewal_number":7.0,"#,
+        ] {
+            assert!(body.contains(written), "{written} in {body}");
+        }
+        assert_ne!(event.id(), event.clone().charged("8.39", "EUR").id());
     }
 
     #[test]

@@ -129,8 +129,36 @@ impl Notification {
     pub fn offer_redeemed(transaction: &Transaction, at: At) -> Notification {
         Notification::about("OFFER_REDEEMED", None, transaction, at)
     }
+    /// With an offer of a better product, which starts at once.
+    pub fn offer_upgraded(transaction: &Transaction, at: At) -> Notification {
+        Notification::about("OFFER_REDEEMED", "UPGRADE", transaction, at)
+    }
+    /// With an offer of a lesser product, which starts with the next period.
+    pub fn offer_downgraded(transaction: &Transaction, product: &str, at: At) -> Notification {
+        let notification = Notification::about("OFFER_REDEEMED", "DOWNGRADE", transaction, at);
+        notification.renewing(|renewal| renewal.product(product))
+    }
     pub fn did_renew(transaction: &Transaction, at: At) -> Notification {
         Notification::about("DID_RENEW", None, transaction, at)
+    }
+    /// After days without a successful charge.
+    pub fn billing_recovered(transaction: &Transaction, at: At) -> Notification {
+        Notification::about("DID_RENEW", "BILLING_RECOVERY", transaction, at)
+    }
+    /// The transaction is the one of the better product, charged at once.
+    pub fn upgraded(transaction: &Transaction, at: At) -> Notification {
+        Notification::about("DID_CHANGE_RENEWAL_PREF", "UPGRADE", transaction, at)
+    }
+    /// The transaction is the present one: the lesser product starts with the next period.
+    pub fn downgraded(transaction: &Transaction, product: &str, at: At) -> Notification {
+        let notification = Notification::about("DID_CHANGE_RENEWAL_PREF", "DOWNGRADE", transaction, at);
+        notification.renewing(|renewal| renewal.product(product))
+    }
+    /// The customer has yet to agree, or does, or need not be asked.
+    pub fn price_increase(transaction: &Transaction, milliunits: i64, is_accepted: bool, at: At) -> Notification {
+        let subtype = if is_accepted { "ACCEPTED" } else { "PENDING" };
+        let notification = Notification::about("PRICE_INCREASE", subtype, transaction, at);
+        notification.renewing(|renewal| renewal.price_increase(milliunits, is_accepted))
     }
     /// The transaction has its new end already.
     pub fn renewal_extended(transaction: &Transaction, at: At) -> Notification {
@@ -152,7 +180,18 @@ impl Notification {
     }
     /// The customer let it end.
     pub fn expired(transaction: &Transaction, at: At) -> Notification {
-        Notification::about("EXPIRED", "VOLUNTARY", transaction, at).renewing(|renewal| renewal.expired(1))
+        Notification::expired_because("VOLUNTARY", transaction, at)
+    }
+    /// `VOLUNTARY`, `BILLING_RETRY`, `PRICE_INCREASE` or `PRODUCT_NOT_FOR_SALE`.
+    pub fn expired_because(subtype: &str, transaction: &Transaction, at: At) -> Notification {
+        let intent = match subtype {
+            "VOLUNTARY" => 1,
+            "BILLING_RETRY" => 2,
+            "PRICE_INCREASE" => 3,
+            "PRODUCT_NOT_FOR_SALE" => 4,
+            _ => 5,
+        };
+        Notification::about("EXPIRED", subtype, transaction, at).renewing(|renewal| renewal.expired(intent))
     }
     /// In full, at that instant, unless the transaction says otherwise.
     pub fn refund(transaction: &Transaction, at: At) -> Notification {

@@ -1,6 +1,5 @@
 //! Signed renewal information (Apple, JWSRenewalInfoDecodedPayload). It names no app.
 
-use super::transaction::PRICE;
 use super::{Fields, Transaction, word};
 use crate::domain::at::At;
 use crate::domain::policy::Environment;
@@ -47,8 +46,8 @@ impl RenewalInfo {
             "autoRenewProductId": same("productId"),
             "productId": same("productId"),
             "autoRenewStatus": 1,
-            "renewalPrice": PRICE,
-            "currency": "USD",
+            "renewalPrice": transaction.full_price(),
+            "currency": transaction.text("currency").unwrap_or("USD"),
             "environment": same("environment"),
             "recentSubscriptionStartDate": transaction.purchased_at().0,
             "renewalDate": transaction.expires_at().unwrap_or_default().0,
@@ -73,6 +72,10 @@ impl RenewalInfo {
     }
     pub fn grace(self, until: At) -> RenewalInfo {
         self.billing_retry().set("gracePeriodExpiresDate", json!(until.0))
+    }
+    /// A higher price from the next period on, once the customer agrees.
+    pub fn price_increase(self, milliunits: i64, is_accepted: bool) -> RenewalInfo {
+        self.set("renewalPrice", json!(milliunits)).set("priceIncreaseStatus", json!(u8::from(is_accepted)))
     }
     /// What it renews to.
     pub fn product(self, id: &str) -> RenewalInfo {

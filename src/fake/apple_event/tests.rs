@@ -110,6 +110,17 @@ fn transactions_say_what_they_are_told_to() {
         (purchase().without("bundleId"), "bundleId", Value::Null),
         (purchase().set("bundleId", json!("other")), "bundleId", json!("other")),
         (purchase().without("price").set("price", json!(5)), "price", json!(5)),
+        (purchase().price(300_000, "JPY"), "price", json!(300_000)),
+        (purchase().price(300_000, "JPY"), "currency", json!("JPY")),
+        (purchase().one_time(), "price", json!(9_990)),
+        (purchase().one_time(), "type", json!("Non-Consumable")),
+        (purchase().one_time().kind("Consumable"), "type", json!("Consumable")),
+        (purchase(), "isUpgraded", Value::Null),
+        (purchase().upgraded(), "isUpgraded", json!(true)),
+        (Transaction::renewal_of(&purchase().upgraded(), "2"), "isUpgraded", Value::Null),
+        (Transaction::renewal_of(&purchase().price(4_990, "EUR"), "2"), "price", json!(4_990)),
+        (Transaction::renewal_of(&purchase().offer_code("REF30").price(990, "EUR"), "2"), "price", json!(9_990)),
+        (Transaction::renewal_of(&purchase().offer_code("REF30").price(990, "EUR"), "2"), "currency", json!("EUR")),
         (second.clone(), "originalTransactionId", json!("2000000000000001")),
         (second.clone(), "transactionReason", json!("RENEWAL")),
         (second.clone(), "appAccountToken", json!("t")),
@@ -121,6 +132,11 @@ fn transactions_say_what_they_are_told_to() {
     for (row, (transaction, field, expected)) in rows.into_iter().enumerate() {
         assert_eq!(value(&transaction.payload(&app(), LATER))[field], expected, "row {row}: {field}");
     }
+    let next = value(&RenewalInfo::of(&purchase().price(4_990, "EUR")).price_increase(5_990, false).payload(AT));
+    let price = (&next["renewalPrice"], &next["currency"], &next["priceIncreaseStatus"]);
+    assert_eq!(price, (&json!(5_990), &json!("EUR"), &json!(0)));
+    let usual = value(&RenewalInfo::of(&purchase().offer_code("REF30")).payload(AT));
+    assert_eq!((&usual["renewalPrice"], &usual["currency"]), (&json!(9_990), &json!("USD")));
     let device = value(&purchase().on_device().payload(&app(), AT));
     assert_eq!(STANDARD.decode(device["deviceVerification"].as_str().unwrap()).unwrap().len(), 48);
     assert_eq!(device["deviceVerificationNonce"].as_str().map(str::len), Some(36));
@@ -162,6 +178,23 @@ fn each_notification_carries_what_it_should() {
         ),
         (Notification::offer_redeemed(&purchase(), AT), "OFFER_REDEEMED", "/data/bundleVersion", json!("42")),
         (Notification::did_renew(&purchase().sandbox(), AT), "DID_RENEW", "/data/environment", json!("Sandbox")),
+        (Notification::offer_upgraded(&purchase(), AT), "OFFER_REDEEMED/UPGRADE", "/data/status", json!(1)),
+        (Notification::offer_downgraded(&purchase(), "b", AT), "OFFER_REDEEMED/DOWNGRADE", "/data/status", json!(1)),
+        (Notification::billing_recovered(&purchase(), AT), "DID_RENEW/BILLING_RECOVERY", "/data/status", json!(1)),
+        (Notification::upgraded(&purchase(), AT), "DID_CHANGE_RENEWAL_PREF/UPGRADE", "/data/status", json!(1)),
+        (Notification::downgraded(&purchase(), "b", AT), "DID_CHANGE_RENEWAL_PREF/DOWNGRADE", "/data/status", json!(1)),
+        (
+            Notification::price_increase(&purchase(), 12_990, false, AT),
+            "PRICE_INCREASE/PENDING",
+            "/data/status",
+            json!(1),
+        ),
+        (
+            Notification::price_increase(&purchase(), 12_990, true, AT),
+            "PRICE_INCREASE/ACCEPTED",
+            "/data/status",
+            json!(1),
+        ),
         (Notification::renewal_extended(&purchase(), AT), "RENEWAL_EXTENDED", "/data/status", json!(1)),
         (Notification::expired(&ended, LATER), "EXPIRED/VOLUNTARY", "/data/status", json!(2)),
         (Notification::did_fail_to_renew(&ended, None, LATER), "DID_FAIL_TO_RENEW", "/data/status", json!(3)),
@@ -230,6 +263,33 @@ fn each_notification_carries_what_it_should() {
     }
     let sandbox = value(&Notification::external_purchase_token(AT).sandbox().payload(&chain, &app()));
     assert!(sandbox["externalPurchaseToken"]["externalPurchaseId"].as_str().unwrap().starts_with("SANDBOX"));
+}
+
+#[test]
+fn renewals_follow_from_what_is_told() {
+    let ended = purchase().expires(LATER);
+    let expired = |subtype| Notification::expired_because(subtype, &ended, LATER);
+    let rows = [
+        (Notification::downgraded(&purchase(), "basic", AT), "autoRenewProductId", json!("basic")),
+        (Notification::downgraded(&purchase(), "basic", AT), "productId", json!("premium_monthly")),
+        (Notification::offer_downgraded(&purchase(), "basic", AT), "autoRenewProductId", json!("basic")),
+        (Notification::upgraded(&purchase(), AT), "autoRenewProductId", json!("premium_monthly")),
+        (Notification::price_increase(&purchase(), 12_990, false, AT), "priceIncreaseStatus", json!(0)),
+        (Notification::price_increase(&purchase(), 12_990, true, AT), "priceIncreaseStatus", json!(1)),
+        (Notification::price_increase(&purchase(), 12_990, true, AT), "renewalPrice", json!(12_990)),
+        (Notification::renewal_turned(&purchase(), true, AT), "autoRenewStatus", json!(1)),
+        (Notification::renewal_turned(&purchase(), false, AT), "autoRenewStatus", json!(0)),
+        (Notification::expired(&ended, LATER), "expirationIntent", json!(1)),
+        (expired("BILLING_RETRY"), "expirationIntent", json!(2)),
+        (expired("PRICE_INCREASE"), "expirationIntent", json!(3)),
+        (expired("PRODUCT_NOT_FOR_SALE"), "expirationIntent", json!(4)),
+        (expired("OF_NEXT_YEAR"), "expirationIntent", json!(5)),
+    ];
+    for (notification, field, expected) in rows {
+        let renewal = value(&notification.renewal().unwrap().payload(AT));
+        assert_eq!(renewal[field], expected, "{} {:?} {field}", notification.kind(), notification.subtype());
+    }
+    assert_eq!(expired("BILLING_RETRY").subtype(), Some("BILLING_RETRY"));
 }
 
 #[test]

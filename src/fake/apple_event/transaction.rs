@@ -48,7 +48,7 @@ const ORDER: [&str; 36] = [
 ];
 const MONTH: Span = Span::days(30);
 const SUBSCRIPTION: &str = "Auto-Renewable Subscription";
-pub(super) const PRICE: i64 = 9_990;
+const PRICE: i64 = 9_990;
 
 #[derive(Clone)]
 pub struct Transaction(Fields);
@@ -77,11 +77,12 @@ impl Transaction {
             "appTransactionId": number("app transaction", id, 18),
         })))
     }
-    /// The period after another one, at the full price.
+    /// The period after another one, at the full price: the usual one, where an offer hides it.
     pub fn renewal_of(previous: &Transaction, id: &str) -> Transaction {
         let start = previous.expires_at().unwrap_or_else(|| previous.purchased_at().plus(MONTH));
         let length = Span(start.0.saturating_sub(previous.purchased_at().0));
-        let mut renewal = previous.clone().set("transactionId", json!(id)).set("price", json!(PRICE));
+        let full = json!(previous.full_price());
+        let mut renewal = previous.clone().set("transactionId", json!(id)).set("price", full);
         for field in ["offerType", "offerIdentifier", "offerDiscountType", "offerPeriod", "isUpgraded", "signedDate"] {
             renewal.0.forget(field);
         }
@@ -122,6 +123,18 @@ impl Transaction {
     }
     pub fn product(self, id: &str) -> Transaction {
         self.set("productId", json!(id))
+    }
+    /// In thousandths of the currency's major unit.
+    pub fn price(self, milliunits: i64, currency: &str) -> Transaction {
+        self.set("price", json!(milliunits)).set("currency", json!(currency))
+    }
+    /// Apple's word for a sort of product, like `Consumable` (Apple, `type`).
+    pub fn kind(self, kind: &str) -> Transaction {
+        self.set("type", json!(kind))
+    }
+    /// The customer moved up from it before it ended.
+    pub fn upgraded(self) -> Transaction {
+        self.set("isUpgraded", json!(true))
     }
     pub fn group(self, id: &str) -> Transaction {
         self.set("subscriptionGroupIdentifier", json!(id))
@@ -195,6 +208,10 @@ impl Transaction {
     }
     pub fn expires_at(&self) -> Option<At> {
         self.0.time("expiresDate")
+    }
+    pub(super) fn full_price(&self) -> i64 {
+        let price = self.0.set.get("price").and_then(Value::as_i64);
+        price.filter(|_| !self.0.set.contains_key("offerType")).unwrap_or(PRICE)
     }
     pub fn is_subscription(&self) -> bool {
         self.text("type") == Some(SUBSCRIPTION)
