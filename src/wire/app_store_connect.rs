@@ -1,17 +1,23 @@
-//! App Store Connect: tokens, batches of one-time-use codes, lists of batches.
+//! App Store Connect: tokens, batches of one-time-use codes, custom codes, lists of both.
 
 mod answer;
 mod code_list;
+mod custom_code;
 
 pub use answer::{ApiError, ApiErrors, RateLimit};
 pub use code_list::{Codes, codes};
+pub use custom_code::{
+    CREATE_CUSTOM_CODE, CustomCodeInfo, create_custom_code, custom_code, custom_code_path, custom_codes,
+    custom_codes_path, end_custom_code,
+};
 
 use super::private_key::{CannotSign, PrivateKey};
 use super::text;
 use crate::domain::at::{At, Date, Span};
 use crate::domain::policy::Environment;
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 pub const CREATE_BATCH: &str = "/v1/subscriptionOfferCodeOneTimeUseCodes";
 
@@ -50,13 +56,18 @@ pub fn token(key: &PrivateKey, key_id: &str, issuer: Option<&str>, now: At) -> R
 }
 
 pub fn create_batch(offer_id: &str, count: u32, expires: Date, environment: Environment) -> Vec<u8> {
+    let attributes = json!({
+        "numberOfCodes": count,
+        "expirationDate": text::date(expires),
+        "environment": environment_word(environment),
+    });
+    creation("subscriptionOfferCodeOneTimeUseCodes", offer_id, attributes)
+}
+
+fn creation(kind: &str, offer_id: &str, attributes: Value) -> Vec<u8> {
     json!({"data": {
-        "type": "subscriptionOfferCodeOneTimeUseCodes",
-        "attributes": {
-            "numberOfCodes": count,
-            "expirationDate": text::date(expires),
-            "environment": environment_word(environment),
-        },
+        "type": kind,
+        "attributes": attributes,
         "relationships": {"offerCode": {"data": {"type": "subscriptionOfferCodes", "id": offer_id}}},
     }})
     .to_string()
@@ -92,13 +103,29 @@ pub struct Page<T> {
 
 /// The answer to a batch that was created.
 pub fn batch(body: &[u8]) -> Result<BatchInfo, Fault> {
-    let document: Document<Resource> = read(body, "a batch")?;
-    document.data.try_into()
+    one::<Attributes, _>(body, "a batch")
 }
 
 pub fn batches(body: &[u8]) -> Result<Page<BatchInfo>, Fault> {
-    let document: Document<Vec<Resource>> = read(body, "a list of batches")?;
-    let items = document.data.into_iter().map(BatchInfo::try_from).collect::<Result<_, _>>()?;
+    page::<Attributes, _>(body, "a list of batches")
+}
+
+fn one<A, T>(body: &[u8], what: &'static str) -> Result<T, Fault>
+where
+    A: DeserializeOwned,
+    T: TryFrom<Resource<A>, Error = Fault>,
+{
+    let document: Document<Resource<A>> = read(body, what)?;
+    document.data.try_into()
+}
+
+fn page<A, T>(body: &[u8], what: &'static str) -> Result<Page<T>, Fault>
+where
+    A: DeserializeOwned,
+    T: TryFrom<Resource<A>, Error = Fault>,
+{
+    let document: Document<Vec<Resource<A>>> = read(body, what)?;
+    let items = document.data.into_iter().map(T::try_from).collect::<Result<_, _>>()?;
     Ok(Page { items, next: document.links.and_then(|links| links.next) })
 }
 
@@ -131,9 +158,9 @@ struct Links {
 }
 
 #[derive(Deserialize)]
-struct Resource {
+struct Resource<A> {
     id: String,
-    attributes: Attributes,
+    attributes: A,
 }
 
 #[derive(Deserialize)]
@@ -146,10 +173,10 @@ struct Attributes {
     environment: Option<String>,
 }
 
-impl TryFrom<Resource> for BatchInfo {
+impl TryFrom<Resource<Attributes>> for BatchInfo {
     type Error = Fault;
 
-    fn try_from(Resource { id, attributes }: Resource) -> Result<BatchInfo, Fault> {
+    fn try_from(Resource { id, attributes }: Resource<Attributes>) -> Result<BatchInfo, Fault> {
         if id.is_empty() {
             return Err(Fault::Shape("a batch without an id"));
         }

@@ -38,6 +38,12 @@ impl ApiErrors {
             .any(|error| error.code.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
     }
 
+    /// Whether any error has this word, given in small letters, in its texts.
+    pub fn mention(&self, word: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(word);
+        self.0.iter().any(|error| has(&error.title) || has(&error.detail))
+    }
+
     /// One line for a log.
     pub fn describe(&self) -> String {
         if self.0.is_empty() {
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_by_prefix() {
+    fn codes_by_prefix_and_words() {
         let errors = ApiErrors(vec![
             ApiError { code: "STATE_ERROR".to_owned(), ..ApiError::default() },
             ApiError { code: "ENTITY_ERROR.ATTRIBUTE.INVALID".to_owned(), ..ApiError::default() },
@@ -159,6 +165,9 @@ mod tests {
         for (code, expected) in rows {
             assert_eq!(errors.any(code), expected, "{code}");
         }
+        let said = r#"{"errors":[{"code":"A"},{"title":"Given Code is Inactive","detail":"So it stays"}]}"#;
+        let errors = ApiErrors::parse(said.as_bytes());
+        assert_eq!(["inactiv", "stays", "active.", "a"].map(|word| errors.mention(word)), [true, true, false, true]);
     }
 
     #[test]
