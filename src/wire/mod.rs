@@ -10,6 +10,7 @@ pub mod jws;
 pub mod private_key;
 pub mod revenuecat;
 pub mod revenuecat_event;
+pub mod sales_report;
 pub mod text;
 pub mod tremendous;
 pub mod user_token;

@@ -45,6 +45,7 @@ const WORDS: &[(&[&str], &[&str])] = &[
     (&["serde_json"], &["wire", "http", "fake", "cli"]),
     (&["p256", "jsonwebtoken"], &["wire", "fake"]),
     (&["getrandom"], &["entropy"]),
+    (&["flate2"], &["wire", "fake"]),
 ];
 
 /// What a decision cannot see: storage, network, time, chance, the machine.
