@@ -1,14 +1,16 @@
-//! Calls to App Store Connect: batches of one-time-use codes.
+//! Calls to App Store Connect: batches of one-time-use codes, custom codes, reports of redemptions.
 
 use super::Failure;
 use super::client::{Answer, Client, Limits};
 use crate::clock::Clock;
 use crate::domain::at::{At, Date, Span};
 use crate::domain::policy::Environment;
-use crate::wire::app_store_connect::{self as wire, ApiErrors, BatchInfo, Codes, RateLimit};
+use crate::wire::app_store_connect::{self as wire, ApiErrors, BatchInfo, Codes, CustomCodeInfo, Page, RateLimit};
 use crate::wire::private_key::PrivateKey;
+use crate::wire::sales_report::{self, Redeemed};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the configuration says about the key and the host.
@@ -38,14 +40,41 @@ struct Token {
 const SPARE: Span = Span::minutes(2);
 /// The wait after a 429 that names none.
 const WAIT: Span = Span::minutes(1);
-/// More pages than any list of batches has.
+/// More pages than any list has.
 const PAGES: usize = 1_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
     Create,
+    End,
     List,
     Values,
+    Report,
+}
+
+impl Call {
+    fn method(self) -> Method {
+        match self {
+            Call::Create => Method::POST,
+            Call::End => Method::PATCH,
+            Call::List | Call::Values | Call::Report => Method::GET,
+        }
+    }
+
+    fn accept(self) -> &'static str {
+        match self {
+            Call::Create | Call::End | Call::List => "application/json",
+            Call::Values => "text/csv",
+            Call::Report => sales_report::MEDIA_TYPE,
+        }
+    }
+
+    fn limits(self) -> Limits {
+        match self {
+            Call::Create | Call::End | Call::List => Limits::USUAL,
+            Call::Values | Call::Report => Limits::LARGE,
+        }
+    }
 }
 
 impl AppStoreConnect {
@@ -70,19 +99,64 @@ impl AppStoreConnect {
 
     /// Every batch of the offer, from all pages.
     pub async fn list_batches(&self, offer_id: &str) -> Result<Vec<BatchInfo>, Failure> {
-        let mut url = self.url(&wire::batches_path(offer_id).map_err(never)?);
-        let mut batches = Vec::new();
+        self.list(&wire::batches_path(offer_id).map_err(never)?, wire::batches).await
+    }
+
+    /// Not to be repeated after `Unsure` without a look at [`AppStoreConnect::list_custom_codes`].
+    pub async fn create_custom_code(
+        &self,
+        offer_code_id: &str,
+        code: &str,
+        count: u32,
+        expires: Option<Date>,
+    ) -> Result<CustomCodeInfo, Failure> {
+        let body = wire::create_custom_code(offer_code_id, code, count, expires);
+        let answer = self.call(Call::Create, &self.url(wire::CREATE_CUSTOM_CODE), body).await;
+        let answer = answer.map_err(|failure| failure.hiding(code))?;
+        wire::custom_code(&answer.body).map_err(|fault| Failure::Unsure(fault.to_string()))
+    }
+
+    /// Every custom code of the offer, from all pages.
+    pub async fn list_custom_codes(&self, offer_code_id: &str) -> Result<Vec<CustomCodeInfo>, Failure> {
+        self.list(&wire::custom_codes_path(offer_code_id).map_err(never)?, wire::custom_codes).await
+    }
+
+    /// For good: Apple takes none back. One that has ended already is fine, so this may be repeated.
+    pub async fn end_custom_code(&self, id: &str) -> Result<(), Failure> {
+        let path = wire::custom_code_path(id).map_err(never)?;
+        let answer = self.ask(Call::End, &self.url(&path), wire::end_custom_code(id)).await?;
+        // Apple says "inactive" here, and "inactivate" where it says the same of an offer.
+        if answer.status == 409 && ApiErrors::parse(&answer.body).mention("inactiv") {
+            return Ok(());
+        }
+        accepted(Call::End, answer).map(drop)
+    }
+
+    /// What was redeemed on a day, in all apps of the vendor. None: Apple has no report for it, or not yet.
+    pub async fn sales_report(&self, vendor_number: &str, date: Date) -> Result<Option<Vec<Redeemed>>, Failure> {
+        let url = self.url(&sales_report::path(vendor_number, date));
+        let answer = self.ask(Call::Report, &url, Vec::new()).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let answer = accepted(Call::Report, answer)?;
+        sales_report::redemptions(&answer.body).map(Some).map_err(unread)
+    }
+
+    async fn list<T>(&self, path: &str, read: fn(&[u8]) -> Result<Page<T>, wire::Fault>) -> Result<Vec<T>, Failure> {
+        let mut url = self.url(path);
+        let mut items = Vec::new();
         for _ in 0..PAGES {
             let answer = self.call(Call::List, &url, Vec::new()).await?;
-            let page = wire::batches(&answer.body).map_err(unread)?;
-            batches.extend(page.items);
-            let Some(next) = page.next else { return Ok(batches) };
+            let page = read(&answer.body).map_err(unread)?;
+            items.extend(page.items);
+            let Some(next) = page.next else { return Ok(items) };
             if !wire::same_origin(&self.account.base_url, &next) {
                 return Err(Failure::Never("the next page of the list is on another host".to_owned()));
             }
             url = next;
         }
-        Err(Failure::Never("the list of batches does not end".to_owned()))
+        Err(Failure::Never("the list does not end".to_owned()))
     }
 
     /// The codes of a batch. Apple makes them after it has answered: fewer than were asked for means not yet all.
@@ -101,22 +175,21 @@ impl AppStoreConnect {
     }
 
     async fn call(&self, call: Call, url: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+        accepted(call, self.ask(call, url, body).await?)
+    }
+
+    /// The answer, whatever it says.
+    async fn ask(&self, call: Call, url: &str, body: Vec<u8>) -> Result<Answer, Failure> {
         let token = self.token()?;
-        let method = if call == Call::Create { Method::POST } else { Method::GET };
-        let accept = if call == Call::Values { "text/csv" } else { "application/json" };
-        let mut request = self.client.request(method, url).bearer_auth(&token).header(ACCEPT, accept);
-        if call == Call::Create {
+        let mut request = self.client.request(call.method(), url).bearer_auth(&token).header(ACCEPT, call.accept());
+        if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let limits = if call == Call::Values { Limits::LARGE } else { Limits::USUAL };
-        let answer = self.client.call(request, limits).await?;
-        if answer.is_success() {
-            return Ok(answer);
-        }
+        let answer = self.client.call(request, call.limits()).await?;
         if answer.status == 401 {
             *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        Err(failure(call, &answer))
+        Ok(answer)
     }
 
     /// Apple asks for one token to be used until it expires. One from the future, or with little life left by
@@ -141,8 +214,12 @@ fn never(fault: wire::Fault) -> Failure {
 
 /// Reading changes nothing. What comes in the place of an answer, such as a proxy's page, may be gone next time; a batch
 /// that was given up for it would be asked for twice.
-fn unread(fault: wire::Fault) -> Failure {
+fn unread(fault: impl Display) -> Failure {
     Failure::later(fault.to_string(), None)
+}
+
+fn accepted(call: Call, answer: Answer) -> Result<Answer, Failure> {
+    if answer.is_success() { Ok(answer) } else { Err(failure(call, &answer)) }
 }
 
 fn failure(call: Call, answer: &Answer) -> Failure {
@@ -282,12 +359,8 @@ mod tests {
         ];
         for (reply, expected) in rows {
             let stand_in = StandIn::start(vec![Reply::Raw(reply.clone())]).await;
-            let got = match connect(&stand_in.url).0.list_batches("offer-1").await {
-                Err(Failure::Later { .. }) => "later",
-                Err(Failure::Never(_)) => "never",
-                other => panic!("{other:?}"),
-            };
-            assert_eq!(got, expected, "{reply}");
+            let got = connect(&stand_in.url).0.list_batches("offer-1").await;
+            assert_eq!(got.map_err(name), Err(expected), "{reply}");
         }
     }
 
@@ -309,14 +382,104 @@ mod tests {
         for (reply, expected) in rows {
             let stand_in = StandIn::start(vec![Reply::Raw(reply.clone())]).await;
             let got = connect(&stand_in.url).0.batch_values("b-1").await;
-            let got = got.map(|found| found.codes.len()).map_err(|failure| match failure {
-                Failure::Later { .. } => "later",
-                Failure::Refused(_) => "refused",
-                Failure::Never(_) => "never",
-                Failure::Unsure(_) => "unsure",
-                Failure::NotSent(why) => panic!("{why}"),
-            });
+            let got = got.map(|found| found.codes.len()).map_err(name);
             assert_eq!(got, expected, "{}", reply.chars().take(200).collect::<String>());
+        }
+    }
+
+    const CUSTOM: &str = r#"{"id":"c-1","attributes":{"customCode":"ANNA26","numberOfCodes":500}}"#;
+
+    fn name(failure: Failure) -> &'static str {
+        match failure {
+            Failure::NotSent(_) => "not sent",
+            Failure::Unsure(_) => "unsure",
+            Failure::Later { .. } => "later",
+            Failure::Refused(_) => "refused",
+            Failure::Never(_) => "never",
+        }
+    }
+
+    #[tokio::test]
+    async fn custom_codes() {
+        let made = format!(r#"{{"data":{CUSTOM}}}"#);
+        let taken = r#"{"errors":[{"code":"C","title":"T","detail":"anna26 is taken"}]}"#;
+        let rows = [
+            (Reply::Raw(answer(201, "", &made)), Ok("c-1")),
+            (Reply::Raw(answer(201, "", "{}")), Err("unsure")),
+            (Reply::Raw(answer(500, "", "")), Err("unsure")),
+            (Reply::Drop, Err("unsure")),
+            (Reply::Raw(answer(429, "", "")), Err("later")),
+            (Reply::Raw(answer(403, "", "")), Err("refused")),
+            (Reply::Raw(answer(409, "", taken)), Err("never")),
+        ];
+        for (reply, expected) in rows {
+            let stand_in = StandIn::start(vec![reply.clone()]).await;
+            let got = connect(&stand_in.url).0.create_custom_code("offer-1", "ANNA26", 500, Some(Date(20_939))).await;
+            assert!(!format!("{got:?}").to_uppercase().contains("ANNA"), "{got:?}");
+            assert_eq!(got.map(|made| made.id).map_err(name), expected.map(str::to_owned), "{reply:?}");
+            let post = stand_in.request(0);
+            assert!(post.starts_with("POST /v1/subscriptionOfferCodeCustomCodes HTTP/1.1\r\n"), "{post}");
+            assert!(post.contains(r#""expirationDate":"2027-05-01""#), "{post}");
+        }
+
+        let page =
+            |next: &str| Reply::Raw(answer(200, "", &format!(r#"{{"data":[{CUSTOM}],"links":{{"next":{next}}}}}"#)));
+        let stand_in = StandIn::start(vec![page(r#""{base}/v1/more""#), page("null")]).await;
+        assert_eq!(connect(&stand_in.url).0.list_custom_codes("offer-1").await.unwrap().len(), 2);
+        let first = stand_in.request(0);
+        assert!(first.starts_with("GET /v1/subscriptionOfferCodes/offer-1/customCodes?limit=200 "), "{first}");
+    }
+
+    #[tokio::test]
+    async fn ending_a_custom_code() {
+        let inactive = r#"{"errors":[{"code":"STATE_ERROR","title":"T","detail":"Given custom code is inactive"}]}"#;
+        let rows = [
+            (answer(200, "", &format!(r#"{{"data":{CUSTOM}}}"#)), Ok(())),
+            (answer(409, "", inactive), Ok(())),
+            (answer(409, "", &error("STATE_ERROR")), Err("never")),
+            (answer(400, "", inactive), Err("never")),
+            (answer(404, "", &error("NOT_FOUND")), Err("never")),
+            (answer(500, "", inactive), Err("later")),
+            (answer(429, "", ""), Err("later")),
+            (answer(401, "", ""), Err("refused")),
+        ];
+        for (reply, expected) in rows {
+            let stand_in = StandIn::start(vec![Reply::Raw(reply.clone())]).await;
+            let got = connect(&stand_in.url).0.end_custom_code("c/1").await;
+            assert_eq!(got.map_err(name), expected, "{reply}");
+            let patch = stand_in.request(0);
+            assert!(patch.starts_with("PATCH /v1/subscriptionOfferCodeCustomCodes/c%2F1 HTTP/1.1\r\n"), "{patch}");
+            assert!(patch.contains("content-type: application/json\r\n"), "{patch}");
+            assert!(patch.contains(r#""attributes":{"active":false}"#), "{patch}");
+        }
+    }
+
+    #[tokio::test]
+    async fn reports() {
+        let heading = "Date\tApp Apple ID\tOffer Reference Name\tOffer Code\tTerritory\tRedemptions\n";
+        let line = "11/21/2026\t1\tREF30\t\tDE\t7\n";
+        let large = format!("{heading}{}", line.repeat(20_000));
+        let rows = [
+            (answer(200, "", &format!("{heading}{line}")), Ok(Some(1))),
+            (answer(200, "", heading), Ok(Some(0))),
+            (answer(200, "", &large), Ok(Some(20_000))),
+            (answer(404, "", &error("NOT_FOUND")), Ok(None)),
+            (answer(200, "", "<html>"), Err("later")),
+            (answer(200, "", "Date\tUnits\n"), Err("later")),
+            (answer(400, "", &error("PARAMETER_ERROR.INVALID")), Err("never")),
+            (answer(403, "", &error("FORBIDDEN_ERROR")), Err("refused")),
+            (answer(429, "", ""), Err("later")),
+            (answer(500, "", ""), Err("later")),
+        ];
+        for (reply, expected) in rows {
+            let stand_in = StandIn::start(vec![Reply::Raw(reply.clone())]).await;
+            let got = connect(&stand_in.url).0.sales_report("80012345", Date(20_778)).await;
+            let got = got.map(|report| report.map(|lines| lines.len())).map_err(name);
+            assert_eq!(got, expected, "{}", reply.chars().take(200).collect::<String>());
+            let get = stand_in.request(0);
+            assert!(get.starts_with("GET /v1/salesReports?filter%5Bfrequency%5D=DAILY&"), "{get}");
+            assert!(get.contains("vendorNumber%5D=80012345&filter%5BreportDate%5D=2026-11-21 HTTP/1.1\r\n"), "{get}");
+            assert!(get.contains("accept: application/a-gzip\r\n"), "{get}");
         }
     }
 

@@ -36,4 +36,39 @@ impl Failure {
     pub fn later(why: impl Into<String>, after: Option<Span>) -> Failure {
         Failure::Later { why: why.into(), after }
     }
+
+    /// Without a code, which an answer may quote in either case.
+    fn hiding(mut self, code: &str) -> Failure {
+        let (Failure::NotSent(why)
+        | Failure::Unsure(why)
+        | Failure::Later { why, .. }
+        | Failure::Refused(why)
+        | Failure::Never(why)) = &mut self;
+        let text = why.to_ascii_lowercase();
+        for (at, found) in text.rmatch_indices(&code.to_ascii_lowercase()).filter(|(_, found)| !found.is_empty()) {
+            why.replace_range(at..at + found.len(), "…");
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_without_a_code() {
+        let rows = [
+            ("ANNA26 is taken: \"anna26\"", "Anna26", "… is taken: \"…\""),
+            ("ÄANNA26ß", "ANNA26", "Ä…ß"),
+            ("AAAAA", "AA", "A……"),
+            ("nothing", "ANNA26", "nothing"),
+            ("nothing", "", "nothing"),
+            ("…", "…", "…"),
+        ];
+        for (why, code, expected) in rows {
+            assert_eq!(Failure::Never(why.to_owned()).hiding(code), Failure::Never(expected.to_owned()));
+            assert_eq!(Failure::later(why, None).hiding(code), Failure::later(expected, None));
+        }
+    }
 }
