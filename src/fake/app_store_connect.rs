@@ -1,24 +1,29 @@
-//! A stand-in for the part of Apple's App Store Connect API that makes one-time-use codes of subscription offers.
+//! A stand-in for the parts of Apple's App Store Connect API that make codes of subscription offers, and that report how
+//! often they were redeemed.
 
 mod batch;
+mod custom_code;
 mod refusal;
+mod report;
 mod routes;
+mod shape;
 mod token;
 
 pub use crate::fake::token::{Key, fresh_key};
 pub use batch::{Batch, Csv, Environment};
+pub use custom_code::CustomCode;
 
 use crate::clock::Clock;
-use crate::domain::at::{At, Span};
+use crate::domain::at::{At, Date, Span};
 use crate::fake::calls::{Call, Calls};
 use crate::fake::faults::Faults;
 use crate::fake::stand::Stand;
 use crate::fake::{lock, uuid};
+use crate::wire::sales_report::Redeemed;
 use axum::http::StatusCode;
-use batch::Wish;
 use refusal::{Flaw, Refusal};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -92,6 +97,18 @@ impl AppStoreConnect {
         let batch = book.batches.iter().find(|one| one.id == batch);
         batch.map(|batch| batch.codes(self.account.seed).collect()).unwrap_or_default()
     }
+    /// Every custom code that was made, oldest first, those that have ended included.
+    pub fn custom_codes(&self) -> Vec<CustomCode> {
+        lock(&self.account.book).custom_codes.clone()
+    }
+    /// The report of a day, in place of the one that was there.
+    pub fn set_report(&self, date: Date, lines: Vec<Redeemed>) {
+        lock(&self.account.book).reports.insert(date, lines);
+    }
+    /// Whether the key's role may read reports.
+    pub fn allow_reports(&self, allowed: bool) {
+        lock(&self.account.book).reports_allowed = allowed;
+    }
     /// What a person does in the web pages: an offer ends, and stays ended.
     pub fn deactivate_offer(&self, id: &str) {
         if let Some(offer) = lock(&self.account.book).offers.iter_mut().find(|offer| offer.id == id) {
@@ -120,7 +137,10 @@ struct Account {
 struct Book {
     offers: Vec<Offer>,
     batches: Vec<Batch>,
+    custom_codes: Vec<CustomCode>,
     codes_made: u64,
+    reports: BTreeMap<Date, Vec<Redeemed>>,
+    reports_allowed: bool,
     /// When the requests of the last hour came.
     spent: VecDeque<At>,
     hourly_limit: u32,
@@ -130,25 +150,24 @@ struct Book {
 impl Account {
     fn new(setup: Setup, base_url: &str) -> Account {
         let Setup { key, clock, offers, apple_id, seed, numbers, hourly_limit, csv } = setup;
-        let (batches, spent) = (Vec::new(), VecDeque::new());
-        let book = Mutex::new(Book { offers, batches, codes_made: 0, spent, hourly_limit, csv });
+        let book = Mutex::new(Book {
+            offers,
+            batches: Vec::new(),
+            custom_codes: Vec::new(),
+            codes_made: 0,
+            reports: BTreeMap::new(),
+            reports_allowed: true,
+            spent: VecDeque::new(),
+            hourly_limit,
+            csv,
+        });
         Account { base_url: base_url.to_owned(), key, clock, apple_id, seed, numbers, book }
     }
 
-    fn create(&self, wish: Wish) -> Result<Batch, Refusal> {
+    fn create(&self, wish: batch::Wish) -> Result<Batch, Refusal> {
         let now = self.clock.now();
         let mut book = lock(&self.book);
-        let mut flaws = wish.flaws(&self.numbers, now);
-        let offer = book.offers.iter().find(|offer| offer.id == wish.offer);
-        if offer.is_none() {
-            let title = "A relationship points to nothing.";
-            let flaw = Flaw::new("ENTITY_ERROR.RELATIONSHIP.INVALID", title, "There is no offer with this id.");
-            flaws.push(flaw.pointer("/data/relationships/offerCode"));
-        }
-        Refusal::of_all(StatusCode::CONFLICT, flaws)?;
-        if offer.is_some_and(|offer| !offer.active) {
-            return Err(Refusal::inactive("offer"));
-        }
+        book.admits(&wish.offer, wish.flaws(&self.numbers, now))?;
         let number = u32::try_from(wish.number).map_err(|_| Refusal::plain(StatusCode::CONFLICT))?;
         let batch = Batch {
             id: uuid(&[b"batch", &self.seed.to_be_bytes(), &book.batches.len().to_be_bytes()]),
@@ -164,9 +183,33 @@ impl Account {
         book.batches.push(batch.clone());
         Ok(batch)
     }
+
+    fn create_custom_code(&self, wish: custom_code::Wish) -> Result<CustomCode, Refusal> {
+        let now = self.clock.now();
+        let mut book = lock(&self.book);
+        book.admits(&wish.offer, wish.flaws(&book.custom_codes, now))?;
+        let number = u32::try_from(wish.number).map_err(|_| Refusal::plain(StatusCode::CONFLICT))?;
+        let id = uuid(&[b"custom code", &self.seed.to_be_bytes(), &book.custom_codes.len().to_be_bytes()]);
+        let custom_code::Wish { offer, code, expires, .. } = wish;
+        let custom = CustomCode { id, offer, code, number, expires, active: true, created: now };
+        book.custom_codes.push(custom.clone());
+        Ok(custom)
+    }
 }
 
 impl Book {
+    /// Whether codes may be made for an offer; an answer can hold several complaints.
+    fn admits(&self, offer: &str, mut flaws: Vec<Flaw>) -> Result<(), Refusal> {
+        let offer = self.offers.iter().find(|one| one.id == offer);
+        if offer.is_none() {
+            let title = "A relationship points to nothing.";
+            let flaw = Flaw::new("ENTITY_ERROR.RELATIONSHIP.INVALID", title, "There is no offer with this id.");
+            flaws.push(flaw.pointer("/data/relationships/offerCode"));
+        }
+        Refusal::of_all(StatusCode::CONFLICT, flaws)?;
+        if offer.is_some_and(|offer| !offer.active) { Err(Refusal::inactive("offer")) } else { Ok(()) }
+    }
+
     /// What is left of the rolling hour's budget.
     fn remaining(&mut self, now: At) -> u32 {
         let hour_ago = now.minus(Span::hours(1));

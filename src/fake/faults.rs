@@ -21,6 +21,10 @@ pub enum Op {
     CreateBatch,
     ListBatches,
     Values,
+    CreateCustomCode,
+    ListCustomCodes,
+    EndCustomCode,
+    SalesReport,
     Grant,
     Revoke,
     GetSubscriber,
@@ -53,6 +57,10 @@ impl Op {
             Op::CreateBatch
             | Op::ListBatches
             | Op::Values
+            | Op::CreateCustomCode
+            | Op::ListCustomCodes
+            | Op::EndCustomCode
+            | Op::SalesReport
             | Op::Grant
             | Op::Revoke
             | Op::GetSubscriber

@@ -215,7 +215,7 @@ mod tests {
         let mut damaged = whole.clone();
         damaged[20] ^= 0xff;
         let large = |bytes: usize| format!("{HEADING}\n{}", "\t".repeat(bytes - HEADING.len() - 1)).into_bytes();
-        let rows: Vec<(&str, Vec<u8>, Result<Vec<Redeemed>, Fault>)> = vec![
+        let rows = [
             ("nothing", vec![], Err(Fault::NotGzip)),
             ("a page", b"<!doctype html><title>Sign in</title>".to_vec(), Err(Fault::NotGzip)),
             ("another archive", b"PK\x03\x04".to_vec(), Err(Fault::NotGzip)),

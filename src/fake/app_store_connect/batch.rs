@@ -1,12 +1,13 @@
 //! One batch of one-time-use codes: the request that asks for it, its resource, its codes and their CSV.
 
 use super::refusal::{Flaw, Refusal};
+use super::shape::{Shape, created_date, date, day};
 use crate::domain::at::{At, Date};
 use crate::fake::{digest, timestamp};
 use axum::http::StatusCode;
 use jiff::ToSpan;
-use jiff::tz::{Offset, TimeZone};
-use serde_json::{Map, Value, json};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 use std::ops::RangeInclusive;
 
 pub const TYPE: &str = "subscriptionOfferCodeOneTimeUseCodes";
@@ -63,84 +64,17 @@ impl Environment {
     }
 }
 
-/// Checks the shape of a body, gathering every flaw before refusing.
-#[derive(Default)]
-pub struct Shape(Vec<Flaw>);
-
-impl Shape {
-    pub fn flaw(&mut self, pointer: &str, detail: impl Into<String>) {
-        let title = "The body has the wrong shape.";
-        self.0.push(Flaw::new("ENTITY_UNPROCESSABLE", title, detail).pointer(pointer));
-    }
-    /// An object with all of these members and none but these and the optional ones.
-    pub fn object<'a>(&mut self, value: &'a Value, at: &str, required: &[&str], optional: &[&str]) -> &'a Value {
-        let empty = Map::new();
-        let members = value.as_object().unwrap_or(&empty);
-        if !value.is_object() {
-            self.flaw(at, "An object belongs here.");
-        }
-        for name in members.keys().filter(|name| ![required, optional].iter().any(|set| set.contains(&name.as_str()))) {
-            self.flaw(&format!("{at}/{name}"), "Nothing of this name belongs here.");
-        }
-        for name in required.iter().filter(|name| value.is_object() && !members.contains_key(**name)) {
-            self.flaw(&format!("{at}/{name}"), "This is required.");
-        }
-        value
-    }
-    /// The value of a member if it is there; a complaint when it is there and not understood.
-    pub fn read<T>(&mut self, at: &str, value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-        let value = value?;
-        let understood = read(value);
-        if understood.is_none() {
-            self.flaw(at, "This value is not of the right kind.");
-        }
-        understood
-    }
-    pub fn finish(self) -> Result<(), Refusal> {
-        Refusal::of_all(StatusCode::UNPROCESSABLE_ENTITY, self.0)
-    }
-}
-
-pub fn kind(expected: &'static str) -> impl FnOnce(&Value) -> Option<()> {
-    move |value| (value.as_str()? == expected).then_some(())
-}
-
-pub fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
-}
-
 fn environment(value: &Value) -> Option<Environment> {
     [Environment::Production, Environment::Sandbox].into_iter().find(|one| value.as_str() == Some(one.name()))
-}
-
-/// A date and nothing but a date: Apple refuses a date-time here.
-fn date(value: &Value) -> Option<Date> {
-    let text = value.as_str()?;
-    let date: jiff::civil::Date = text.parse().ok().filter(|date: &jiff::civil::Date| date.to_string() == text)?;
-    Some(At(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond()).date())
 }
 
 impl Wish {
     pub fn read(body: &Value) -> Result<Wish, Refusal> {
         let mut shape = Shape::default();
-        let data = &shape.object(body, "", &["data"], &[])["data"];
-        shape.object(data, "/data", &["type", "attributes", "relationships"], &[]);
-        shape.read("/data/type", data.get("type"), kind(TYPE));
-
-        let at = "/data/attributes";
-        let attributes = &data["attributes"];
-        shape.object(attributes, at, &["numberOfCodes", "expirationDate"], &["environment"]);
-        let number = shape.read(&format!("{at}/numberOfCodes"), attributes.get("numberOfCodes"), Value::as_i64);
-        let expires = shape.read(&format!("{at}/expirationDate"), attributes.get("expirationDate"), date);
-        let environment = shape.read(&format!("{at}/environment"), attributes.get("environment"), environment);
-
-        let at = "/data/relationships/offerCode";
-        let relationships = shape.object(&data["relationships"], "/data/relationships", &["offerCode"], &[]);
-        let offer = &shape.object(&relationships["offerCode"], at, &["data"], &[])["data"];
-        shape.object(offer, &format!("{at}/data"), &["type", "id"], &[]);
-        shape.read(&format!("{at}/data/type"), offer.get("type"), kind("subscriptionOfferCodes"));
-        let offer = shape.read(&format!("{at}/data/id"), offer.get("id"), text);
-
+        let (attributes, offer) = shape.creation(body, TYPE, &["numberOfCodes", "expirationDate"], &["environment"]);
+        let number = shape.attribute(attributes, "numberOfCodes", Value::as_i64);
+        let expires = shape.attribute(attributes, "expirationDate", date);
+        let environment = shape.attribute(attributes, "environment", environment);
         shape.finish()?;
         match (offer, number, expires) {
             (Some(offer), Some(number), Some(expires)) => {
@@ -152,41 +86,29 @@ impl Wish {
 
     /// The rules for attributes; an answer can hold several complaints. Days are days of UTC.
     pub fn flaws(&self, numbers: &RangeInclusive<u32>, now: At) -> Vec<Flaw> {
-        let invalid = |name: &str, detail: &str| {
-            Flaw::new("ENTITY_ERROR.ATTRIBUTE.INVALID", "An attribute has a value that is not allowed.", detail)
-                .pointer(format!("/data/attributes/{name}"))
-        };
         let mut flaws = Vec::new();
         if !u32::try_from(self.number).is_ok_and(|number| numbers.contains(&number)) {
-            flaws.push(invalid("numberOfCodes", "So many codes cannot be made in one batch."));
+            flaws.push(Flaw::attribute("numberOfCodes", "So many codes cannot be made in one batch."));
         }
         let today = timestamp(now).to_zoned(TimeZone::UTC).date();
         let last = today.saturating_add(6.months()).to_string();
-        if self.expires <= now.date() {
-            flaws.push(invalid("expirationDate", "The expiration date has to lie in the future."));
-        } else if day(self.expires) > last {
-            flaws.push(invalid("expirationDate", "The expiration date is more than six months away."));
+        flaws.extend(Flaw::past(self.expires, now));
+        if day(self.expires) > last {
+            flaws.push(Flaw::attribute("expirationDate", "The expiration date is more than six months away."));
         }
         flaws
     }
 }
 
-/// The days a batch may end on have four-digit years, whose text sorts as they do.
-fn day(date: Date) -> String {
-    timestamp(date.start()).strftime("%Y-%m-%d").to_string()
-}
-
 impl Batch {
     pub fn resource(&self, base_url: &str) -> Value {
         let own = format!("{base_url}/v1/{TYPE}/{}", self.id);
-        // Apple's own dates carry a Pacific offset.
-        let created = Offset::constant(-8).to_datetime(timestamp(self.created)).strftime("%Y-%m-%dT%H:%M:%S-08:00");
         json!({
             "type": TYPE,
             "id": self.id,
             "attributes": {
                 "numberOfCodes": self.number,
-                "createdDate": created.to_string(),
+                "createdDate": created_date(self.created),
                 "expirationDate": day(self.expires),
                 "active": self.active,
                 "environment": self.environment.name(),
@@ -268,24 +190,6 @@ mod tests {
         assert_eq!(csv(false, true, true, true), "\u{feff}Code\r\nA1\r\nB2\r\n");
         assert_eq!(csv(true, false, false, false), format!("A1,{url}A1\nB2,{url}B2\n"));
         assert!(csv(true, true, false, false).starts_with("Code,URL\nA1,"));
-    }
-
-    #[test]
-    fn a_date_is_a_date_only() {
-        let rows = [
-            ("2026-11-21", Some(Date(20_778))),
-            ("2026-02-30", None),
-            ("2026-11-21T00:00:00Z", None),
-            ("20261121", None),
-            ("2026-W47-6", None),
-            ("+002026-11-21", None),
-            ("21-11-2026", None),
-            ("", None),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(date(&json!(text)), expected, "{text}");
-        }
-        assert_eq!(day(Date(20_778)), "2026-11-21");
     }
 
     #[test]

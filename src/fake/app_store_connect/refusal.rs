@@ -1,5 +1,6 @@
 //! The error bodies of App Store Connect: one status, one or more flaws, each with a dotted code and a pointer.
 
+use crate::domain::at::{At, Date};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -19,6 +20,15 @@ pub struct Refusal {
 impl Flaw {
     pub fn new(code: &'static str, title: &'static str, detail: impl Into<String>) -> Flaw {
         Flaw { code, title, detail: detail.into(), source: None }
+    }
+    pub fn attribute(name: &str, detail: impl Into<String>) -> Flaw {
+        Flaw::new("ENTITY_ERROR.ATTRIBUTE.INVALID", "An attribute has a value that is not allowed.", detail)
+            .pointer(format!("/data/attributes/{name}"))
+    }
+    /// Days are days of UTC.
+    pub fn past(expires: Date, now: At) -> Option<Flaw> {
+        (expires <= now.date())
+            .then(|| Flaw::attribute("expirationDate", "The expiration date has to lie in the future."))
     }
     pub fn pointer(mut self, place: impl Into<String>) -> Flaw {
         self.source = Some(("pointer", place.into()));
@@ -50,6 +60,10 @@ impl Refusal {
     pub fn not_found(what: &str) -> Refusal {
         Flaw::new("NOT_FOUND", "There is no such resource.", format!("No {what} has this id."))
             .of(StatusCode::NOT_FOUND)
+    }
+    pub fn parameter(code: &'static str, name: &str) -> Refusal {
+        let flaw = Flaw::new(code, "A parameter cannot be used.", "See which parameters and values are taken here.");
+        flaw.parameter(name).of(StatusCode::BAD_REQUEST)
     }
     pub fn unauthorized() -> Refusal {
         Flaw::new(

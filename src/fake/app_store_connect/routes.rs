@@ -1,8 +1,9 @@
 //! The routes of the App Store Connect stand-in, and the checks that every request passes first.
 
-use super::batch::{Shape, TYPE, Wish, kind, text};
+use super::batch::{self, TYPE};
 use super::refusal::{Flaw, Refusal, answer};
-use super::{Account, OFFER_TYPE, token};
+use super::shape::{Shape, kind, text};
+use super::{Account, OFFER_TYPE, custom_code, report, token};
 use crate::fake::calls::Calls;
 use crate::fake::faults::{Api, Fault, Faults, Op};
 use crate::fake::lock;
@@ -12,7 +13,7 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -26,10 +27,14 @@ type Shared = State<Arc<Account>>;
 pub fn router(account: Arc<Account>, faults: &Faults, calls: &Calls) -> Router {
     let routes = Router::new()
         .route("/v1/subscriptionOfferCodeOneTimeUseCodes", post(create))
-        .route("/v1/subscriptionOfferCodeOneTimeUseCodes/{id}", get(batch).patch(deactivate_batch))
+        .route("/v1/subscriptionOfferCodeOneTimeUseCodes/{id}", get(one_batch).patch(deactivate_batch))
         .route("/v1/subscriptionOfferCodeOneTimeUseCodes/{id}/values", get(values))
+        .route("/v1/subscriptionOfferCodeCustomCodes", post(create_custom_code))
+        .route("/v1/subscriptionOfferCodeCustomCodes/{id}", patch(deactivate_custom_code))
         .route("/v1/subscriptionOfferCodes/{id}", get(offer).patch(deactivate_offer))
         .route("/v1/subscriptionOfferCodes/{id}/oneTimeUseCodes", get(batches))
+        .route("/v1/subscriptionOfferCodes/{id}/customCodes", get(custom_codes))
+        .route(report::PATH, get(sales_report))
         .method_not_allowed_fallback(async || Refusal::plain(StatusCode::METHOD_NOT_ALLOWED))
         .fallback(async || Refusal::plain(StatusCode::NOT_FOUND))
         .layer(from_fn_with_state(account.clone(), door))
@@ -45,6 +50,10 @@ fn op(method: &Method, path: &str) -> Option<Op> {
         ("POST", ["v1", TYPE]) => Some(Op::CreateBatch),
         ("GET", ["v1", TYPE, _, "values"]) => Some(Op::Values),
         ("GET", ["v1", OFFER_TYPE, _, "oneTimeUseCodes"]) => Some(Op::ListBatches),
+        ("POST", ["v1", custom_code::TYPE]) => Some(Op::CreateCustomCode),
+        ("PATCH", ["v1", custom_code::TYPE, _]) => Some(Op::EndCustomCode),
+        ("GET", ["v1", OFFER_TYPE, _, "customCodes"]) => Some(Op::ListCustomCodes),
+        ("GET", ["v1", "salesReports"]) => Some(Op::SalesReport),
         _ => None,
     }
 }
@@ -77,7 +86,11 @@ async fn door(State(account): Shared, request: Request, next: Next) -> Response 
         }
         book.spent.push_back(now);
     }
-    let produced = if request.uri().path().ends_with("/values") { "text/csv" } else { "application/json" };
+    let produced = match request.uri().path() {
+        report::PATH => report::MEDIA_TYPE,
+        path if path.ends_with("/values") => "text/csv",
+        _ => "application/json",
+    };
     if !takes(request.headers(), produced) {
         let text = (header::CONTENT_TYPE, "text/plain;charset=utf-8");
         return (StatusCode::NOT_ACCEPTABLE, [text], format!("only {produced} is produced here")).into_response();
@@ -113,17 +126,25 @@ fn document(status: StatusCode, data: Value) -> Response {
 }
 
 async fn create(State(account): Shared, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
-    let made = account.create(Wish::read(&read_json(&headers, &body)?)?)?;
-    let data = made.resource(&account.base_url);
-    let place = format!("{}/v1/{TYPE}", account.base_url);
-    let mut response = answer(StatusCode::CREATED, &json!({"data": data, "links": {"self": place}}));
-    if let Ok(value) = HeaderValue::try_from(format!("{place}/{}", made.id)) {
-        response.headers_mut().insert(header::LOCATION, value);
-    }
-    Ok(response)
+    let made = account.create(batch::Wish::read(&read_json(&headers, &body)?)?)?;
+    Ok(created(&format!("{}/v1/{TYPE}", account.base_url), &made.resource(&account.base_url)))
 }
 
-async fn batch(State(account): Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn create_custom_code(State(account): Shared, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let made = account.create_custom_code(custom_code::Wish::read(&read_json(&headers, &body)?)?)?;
+    Ok(created(&format!("{}/v1/{}", account.base_url, custom_code::TYPE), &made.resource(&account.base_url)))
+}
+
+fn created(place: &str, data: &Value) -> Response {
+    let mut response = answer(StatusCode::CREATED, &json!({"data": data, "links": {"self": place}}));
+    let own = data["links"]["self"].as_str().unwrap_or_default();
+    if let Ok(value) = HeaderValue::try_from(own) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+async fn one_batch(State(account): Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
     let book = lock(&account.book);
     let batch = book.batches.iter().find(|batch| batch.id == id).ok_or_else(|| Refusal::not_found("batch"))?;
     Ok(document(StatusCode::OK, batch.resource(&account.base_url)))
@@ -198,6 +219,23 @@ async fn deactivate_batch(
     Ok(document(StatusCode::OK, batch.resource(&account.base_url)))
 }
 
+async fn deactivate_custom_code(
+    State(account): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let wish = read_patch(custom_code::TYPE, &id, &read_json(&headers, &body)?)?;
+    let mut book = lock(&account.book);
+    let custom = book.custom_codes.iter_mut().find(|custom| custom.id == id);
+    let custom = custom.ok_or_else(|| Refusal::not_found("custom code"))?;
+    set_active(&mut custom.active, wish, "custom code")?;
+    if !custom.active {
+        custom.expires = Some(account.clock.now().date());
+    }
+    Ok(document(StatusCode::OK, custom.resource(&account.base_url)))
+}
+
 async fn deactivate_offer(
     State(account): Shared,
     Path(id): Path<String>,
@@ -218,20 +256,16 @@ struct Page {
 
 impl Page {
     fn read(query: &str) -> Result<Page, Refusal> {
-        let bad = |code, name: &str| {
-            let flaw = Flaw::new(code, "A parameter cannot be used.", "See which values this list takes.");
-            flaw.parameter(name).of(StatusCode::BAD_REQUEST)
-        };
         let mut page = Page { limit: USUAL_PER_PAGE, from: 0 };
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let invalid = || bad("PARAMETER_ERROR.INVALID", name);
+            let invalid = || Refusal::parameter("PARAMETER_ERROR.INVALID", name);
             match name {
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=MOST_PER_PAGE).contains(limit));
                     page.limit = limit.ok_or_else(invalid)?;
                 }
                 "cursor" => page.from = from_cursor(value).ok_or_else(invalid)?,
-                other => return Err(bad("PARAMETER_ERROR.ILLEGAL", other)),
+                other => return Err(Refusal::parameter("PARAMETER_ERROR.ILLEGAL", other)),
             }
         }
         Ok(page)
@@ -248,16 +282,28 @@ fn from_cursor(cursor: &str) -> Option<usize> {
 }
 
 async fn batches(State(account): Shared, Path(id): Path<String>, uri: Uri) -> Result<Response, Refusal> {
-    let Page { limit, from } = Page::read(uri.query().unwrap_or_default())?;
     let book = lock(&account.book);
     book.offer(&id, &account.base_url)?;
-    let of_offer: Vec<_> = book.batches.iter().filter(|batch| batch.offer == id).collect();
-    let data: Vec<_> = of_offer.iter().skip(from).take(limit).map(|batch| batch.resource(&account.base_url)).collect();
-    let total = of_offer.len();
+    let of_offer = book.batches.iter().filter(|batch| batch.offer == id);
+    page(&account.base_url, &uri, of_offer.map(|batch| batch.resource(&account.base_url)).collect())
+}
 
-    let list = format!("{}/v1/{OFFER_TYPE}/{id}/oneTimeUseCodes", account.base_url);
+async fn custom_codes(State(account): Shared, Path(id): Path<String>, uri: Uri) -> Result<Response, Refusal> {
+    let book = lock(&account.book);
+    book.offer(&id, &account.base_url)?;
+    let of_offer = book.custom_codes.iter().filter(|custom| custom.offer == id);
+    page(&account.base_url, &uri, of_offer.map(|custom| custom.resource(&account.base_url)).collect())
+}
+
+/// The page of a list that the query asks for.
+fn page(base_url: &str, uri: &Uri, all: Vec<Value>) -> Result<Response, Refusal> {
+    let Page { limit, from } = Page::read(uri.query().unwrap_or_default())?;
+    let total = all.len();
+    let data: Vec<Value> = all.into_iter().skip(from).take(limit).collect();
+
+    let list = format!("{base_url}{}", uri.path());
     let own = uri.path_and_query().map_or("", |target| target.as_str());
-    let mut links = json!({"self": format!("{}{own}", account.base_url), "first": format!("{list}?limit={limit}")});
+    let mut links = json!({"self": format!("{base_url}{own}"), "first": format!("{list}?limit={limit}")});
     let mut paging = json!({"total": total, "limit": limit});
     if from + data.len() < total && !data.is_empty() {
         let cursor = cursor(from + data.len());
@@ -265,4 +311,15 @@ async fn batches(State(account): Shared, Path(id): Path<String>, uri: Uri) -> Re
         paging["nextCursor"] = json!(cursor);
     }
     Ok(answer(StatusCode::OK, &json!({"data": data, "links": links, "meta": {"paging": paging}})))
+}
+
+async fn sales_report(State(account): Shared, uri: Uri) -> Result<Response, Refusal> {
+    let day = report::asked(uri.query().unwrap_or_default())?;
+    let book = lock(&account.book);
+    if !book.reports_allowed {
+        return Err(Refusal::plain(StatusCode::FORBIDDEN));
+    }
+    let lines = book.reports.get(&day).ok_or_else(report::none)?;
+    let gzip = report::packed(lines).map_err(|_| Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(([(header::CONTENT_TYPE, report::MEDIA_TYPE)], gzip).into_response())
 }

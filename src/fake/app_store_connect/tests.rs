@@ -1,3 +1,6 @@
+mod custom_codes;
+mod reports;
+
 use super::token::tests::{ISSUER, NOW, key, token};
 use super::{AppStoreConnect, Csv, Offer, Setup};
 use crate::clock::ManualClock;
@@ -22,7 +25,7 @@ async fn rig() -> Rig {
     let offer = |id: &str, active| Offer { id: id.into(), name: format!("NAME-{id}"), active };
     let offers = vec![offer("live", true), offer("dead", false), offer("other", true)];
     let setup = Setup::new(key(Some(ISSUER)), clock.clone(), offers);
-    Rig { apple: AppStoreConnect::start(setup).await.unwrap(), clock, bearer: format!("Bearer {}", token()) }
+    Rig { apple: AppStoreConnect::start(setup).await.unwrap(), clock, bearer: format!("Bearer {}", token(NOW)) }
 }
 
 impl Rig {
@@ -45,9 +48,12 @@ fn wish(attributes: Value, offer: &str) -> Value {
     for (name, value) in attributes.as_object().unwrap() {
         all[name] = value.clone();
     }
+    creation("subscriptionOfferCodeOneTimeUseCodes", all, offer)
+}
+fn creation(kind: &str, attributes: Value, offer: &str) -> Value {
     json!({"data": {
-        "type": "subscriptionOfferCodeOneTimeUseCodes",
-        "attributes": all,
+        "type": kind,
+        "attributes": attributes,
         "relationships": {"offerCode": {"data": {"type": "subscriptionOfferCodes", "id": offer}}},
     }})
 }

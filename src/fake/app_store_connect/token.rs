@@ -45,11 +45,14 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     pub fn claims() -> Value {
-        let now = NOW.0 / 1000;
+        claims_at(NOW)
+    }
+    fn claims_at(now: At) -> Value {
+        let now = now.0 / 1000;
         json!({"iss": ISSUER, "iat": now, "exp": now + 1200, "aud": "appstoreconnect-v1"})
     }
-    pub fn token() -> String {
-        sign(7, "KEYFORTEST", &claims())
+    pub fn token(now: At) -> String {
+        sign(7, "KEYFORTEST", &claims_at(now))
     }
 
     #[test]
@@ -92,7 +95,7 @@ pub(super) mod tests {
 
     #[test]
     fn signature_key_and_algorithm_are_checked() {
-        let good = token();
+        let good = token(NOW);
         let spki = secret(7).public_key().to_public_key_der().unwrap().as_bytes().to_vec();
         let key = key(Some(ISSUER));
         let ask = |key: &Key, token: &str| accepts(key, token, &Method::POST, "/", NOW);
