@@ -9,6 +9,7 @@ mod auth;
 mod binding;
 mod claim;
 mod crash;
+mod custom_code;
 mod demo;
 mod device;
 mod differential;
