@@ -13,12 +13,13 @@ use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
-use crate::motor::{Apple, Bells, Courier, Outside, Timers, catch_up, keep_keys, look};
+use crate::motor::{Apple, Bells, Connect, Courier, Outside, Payer, Timers, catch_up, keep_keys, look};
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
 use crate::outside::client::Client;
 use crate::outside::device_check::{self, DeviceCheck};
 use crate::outside::revenuecat::RevenueCat;
+use crate::outside::tremendous::{self, Tremendous};
 use crate::wire::jws;
 use crate::wire::private_key::PrivateKey;
 use crate::wire::user_token::{KeySource, SignedBy, Verifier};
@@ -229,7 +230,7 @@ fn outside(
     verifier: &Arc<jws::Verifier>,
     ledger: &Arc<Ledger>,
 ) -> Result<Outside> {
-    let app_store_connect = match &app.app_store_connect {
+    let connect = match &app.app_store_connect {
         Some(given) => {
             let account = Account {
                 base_url: given.base_url.clone(),
@@ -237,7 +238,9 @@ fn outside(
                 key_id: given.key_id.clone(),
                 issuer: given.issuer_id.clone(),
             };
-            Some(AppStoreConnect::new(client.clone(), account, clock.clone()))
+            let server = AppStoreConnect::new(client.clone(), account, clock.clone());
+            let (vendor_number, ledger) = (given.vendor_number.clone(), ledger.clone());
+            Some(Connect { server, apple_id: app.apple_id, vendor_number, ledger })
         }
         None => None,
     };
@@ -266,7 +269,16 @@ fn outside(
     let known = app.revenuecat.as_ref();
     let revenuecat = known.map(|given| RevenueCat::new(client.clone(), &given.base_url, given.api_key.expose()));
     let entitlement = known.map_or_else(String::new, |given| given.entitlement.clone());
-    Ok(Outside { app_store_connect, revenuecat, apple, device_check, entitlement })
+    let payer = app.tremendous.as_ref().map(|given| {
+        let account = tremendous::Account {
+            base_url: given.base_url.clone(),
+            api_key: given.api_key.expose().to_owned(),
+            funding_source_id: given.funding_source_id.clone(),
+            campaign_id: given.campaign_id.clone(),
+        };
+        Payer { server: Tremendous::new(client.clone(), account), ledger: ledger.clone() }
+    });
+    Ok(Outside { connect, payer, revenuecat, apple, device_check, entitlement })
 }
 
 fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {
@@ -315,6 +327,9 @@ async fn ring(apps: &[Arc<App>]) -> Result<Bells> {
         }
         if app.config.app_store_server.is_some() {
             bells.catch_up(app.ledger.clone()).await?;
+        }
+        if app.config.app_store_connect.as_ref().is_some_and(|given| given.vendor_number.is_some()) {
+            bells.reports(app.ledger.clone()).await?;
         }
         bells.listen(&app.config.name, app.ledger.clone(), app.clock.clone()).await?;
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// What may follow `/admin/` without an app: an app of such a name could not be told from it.
 const ROUTES: &[&str] = &[
+    "alerts",
     "backup",
     "claims",
     "codes",
@@ -22,6 +23,7 @@ const ROUTES: &[&str] = &[
     "partners",
     "payouts",
     "pool",
+    "reconciliation",
     "redemptions",
     "rules",
     "stats",

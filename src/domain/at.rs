@@ -70,12 +70,36 @@ impl At {
     pub const fn minus(self, span: Span) -> At {
         At(self.0.saturating_sub(span.0))
     }
+    /// As many calendar months later (UTC); where that month has no such day, on its last one.
+    pub fn plus_months(self, months: u32) -> At {
+        let later = jiff::Timestamp::from_millisecond(self.0).ok().and_then(|at| {
+            let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+            at.checked_add(jiff::Span::new().try_months(months).ok()?).ok()
+        });
+        later.map_or(At(i64::MAX), |later| At(later.timestamp().as_millisecond()))
+    }
     /// The absolute distance to another instant.
     pub fn apart(self, other: At) -> Span {
         Span(self.0.saturating_sub(other.0).saturating_abs())
     }
+    /// The day in California, which is the day of Apple's reports.
+    pub fn pacific_date(self) -> Date {
+        let zone = jiff::tz::TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").expect("a time zone");
+        let offset = jiff::Timestamp::from_millisecond(self.0).map_or(0, |at| zone.to_offset(at).seconds());
+        self.plus(Span::seconds(offset.into())).date()
+    }
     pub fn date(self) -> Date {
         Date(self.0.div_euclid(Span::days(1).0).clamp(i32::MIN.into(), i32::MAX.into()) as i32)
+    }
+}
+
+/// As ISO 8601 writes a day.
+impl std::fmt::Display for Date {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let days = jiff::Span::new().try_days(self.0);
+        let day = days.and_then(|days| jiff::civil::date(1970, 1, 1).checked_add(days));
+        let edge = if self.0 < 0 { jiff::civil::Date::MIN } else { jiff::civil::Date::MAX };
+        write!(f, "{}", day.unwrap_or(edge))
     }
 }
 
@@ -125,6 +149,26 @@ mod tests {
         }
         let one = |from, until| Stretch { from: At(from), until: At(until) };
         assert_eq!((one(1, 5).within(one(3, 9)), one(1, 3).within(one(3, 9))), (Span(2), Span::ZERO));
+    }
+
+    #[test]
+    fn months_are_those_of_the_calendar() {
+        let day = |date: i32| Date(date).start();
+        // 2024-01-31 is day 19753.
+        for (from, months, to) in [(19_753, 0, 19_753), (19_753, 1, 19_782), (19_753, 2, 19_813), (19_753, 12, 20_119)]
+        {
+            assert_eq!(day(from).plus_months(months), day(to), "{months}");
+        }
+        assert_eq!(At(i64::MAX).plus_months(1), At(i64::MAX));
+    }
+
+    #[test]
+    fn days_in_california() {
+        // Midnight is 08:00Z in winter and 07:00Z in summer.
+        for (day, hour, back) in [(19_737, 7, 1), (19_737, 8, 0), (19_905, 6, 1), (19_905, 7, 0)] {
+            let at = Date(day).start().plus(Span::hours(hour));
+            assert_eq!(at.pacific_date(), Date(day - back), "{day} {hour}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::id::{Id, Person};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The code itself: 6 to 40 ASCII letters and digits.
+/// The code itself: 1 to 64 ASCII letters and digits. Apple's one-time codes have 18; custom ones are what a team likes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CodeText(String);
@@ -29,13 +29,13 @@ impl CodeText {
 }
 
 fn fits(text: &str) -> bool {
-    (6..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// Codes never reach a log.
 impl fmt::Debug for CodeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "…{}", &self.0[self.0.len() - 2..])
+        write!(f, "…{}", &self.0[self.0.len().saturating_sub(2).max(self.0.len().div_ceil(2))..])
     }
 }
 
@@ -51,6 +51,8 @@ pub struct Code {
     pub label: Option<String>,
     /// The referee whose claim holds it.
     pub claimed_by: Option<Person>,
+    /// A custom code: everybody may use it.
+    pub is_custom: bool,
     pub state: CodeState,
 }
 
@@ -83,10 +85,20 @@ impl Code {
     }
     /// A code is used once: what is learned of it later does not change when.
     pub fn used(mut self, by: Person, at: At) -> Code {
+        if self.is_custom {
+            return self;
+        }
         if !matches!(self.state, CodeState::Used { .. }) {
             self.state = CodeState::Used { at };
         }
         self.claimed_by = Some(by);
+        self
+    }
+    /// A claim holds it, until it is used or another takes its place.
+    pub fn held_by(mut self, claimant: Option<Person>) -> Code {
+        if !self.is_custom {
+            self.claimed_by = claimant;
+        }
         self
     }
     pub fn expired(mut self, at: At) -> Code {
@@ -102,12 +114,12 @@ mod tests {
 
     #[test]
     fn code_texts() {
-        let long = "A".repeat(41);
+        let long = "A".repeat(65);
         for (text, good) in [
             ("F4ERH8YJF7XETYLY7N", true),
             ("ABC123", true),
             ("abc123", true),
-            ("ABC12", false),
+            ("JEN20", true),
             ("", false),
             ("ABC 123", false),
             ("ABC-123", false),
@@ -116,6 +128,8 @@ mod tests {
         ] {
             assert_eq!(CodeText::parse(text).is_some(), good, "{text:?}");
         }
-        assert_eq!(format!("{:?}", CodeText::parse("F4ERH8YJF7XETYLY7N").unwrap()), "…7N");
+        for (text, shown) in [("F4ERH8YJF7XETYLY7N", "…7N"), ("JEN20", "…20"), ("JEN", "…N"), ("J", "…")] {
+            assert_eq!(format!("{:?}", CodeText::parse(text).unwrap()), shown);
+        }
     }
 }

@@ -2,36 +2,47 @@
 //! All enums here are closed, so that a new variant makes the compiler list the work.
 
 pub mod claim;
+pub mod conversion;
 pub mod delivery;
 pub mod due;
 pub mod evidence;
 pub mod hearing;
 pub mod outcome;
+pub mod partner;
+pub mod payout;
 pub mod pool;
+pub mod reconciliation;
 pub mod report;
 pub mod review;
 pub mod share;
 
+use super::alert::Alert;
 use super::at::At;
 use super::batch::{Batch, Chunk};
+use super::books::Movement;
 use super::case::Changes;
 use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;
+use super::conversion::Conversion;
 use super::delivery::{Effect, Item, ItemId, Outcome};
 use super::download::Download;
 use super::extension::Extension;
 use super::hearing::Hearing;
 use super::id::{Id, Person};
 use super::network::Network;
+use super::partner::{Coupon, Partner};
+use super::payout::Payout;
 use super::person::{Alias, Move};
 use super::policy::{Policy, Rules};
 use super::pool::{Place, Pool};
 use super::purchase::{Report, Source};
+use super::reconciliation::Reconciliation;
 use super::redemption::Redemption;
 use super::referrer::Referrer;
 use super::refund::Refund;
 use super::reward::Account;
+use super::sale::Sale;
 use super::subscription::Subscription;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +81,16 @@ pub enum Command {
     CatchUp(hearing::CatchUp),
     AskTest(hearing::AskTest),
     Review(review::Review),
+    MakePartner(partner::MakePartner),
+    ChangePartner(partner::ChangePartner),
+    ErasePartner(partner::ErasePartner),
+    AddCoupon(partner::AddCoupon),
+    EndCoupon(partner::EndCoupon),
+    Judge(conversion::Judge),
+    Draft(payout::Draft),
+    Advance(payout::Advance),
+    AskPayout(payout::AskPayout),
+    AskReports(reconciliation::AskReports),
 }
 
 /// Who asked.
@@ -83,6 +104,8 @@ pub enum By {
         token: String,
         reason: Option<String>,
     },
+    /// The payment service.
+    Tremendous,
     /// referd itself: the courier, a timer, a bell, the start.
     House,
 }
@@ -108,6 +131,14 @@ pub enum Put {
     Redemption(Redemption),
     Completion(Completion),
     Extension(Extension),
+    Sale(Sale),
+    Partner(Partner),
+    Coupon(Coupon),
+    Conversion(Conversion),
+    Payout(Payout),
+    Movement(Movement),
+    Alert(Alert),
+    Reconciliation(Reconciliation),
     Account(Account),
     AccountGone(Person),
     Seen(Seen),
@@ -217,6 +248,16 @@ pub enum Reply {
     },
     Item(Item),
     Completion(Completion),
+    Partner(Partner),
+    Coupon {
+        coupon: Coupon,
+        fresh: bool,
+        offers: partner::OwnOffers,
+    },
+    /// Those that somebody decided on, as they stand.
+    Judged(Vec<Conversion>),
+    /// Absent where there is nothing to be paid.
+    Payout(Option<Payout>),
 }
 
 /// The rule says no.
@@ -232,6 +273,24 @@ pub enum Refusal {
     UnknownItem,
     #[error("no such completion")]
     UnknownCompletion,
+    #[error("no such partner")]
+    UnknownPartner,
+    #[error("no such coupon")]
+    UnknownCoupon,
+    #[error("no such conversion")]
+    UnknownConversion,
+    #[error("no such payout")]
+    UnknownPayout,
+    #[error("this campaign pays no partners")]
+    NotForPartners,
+    #[error("something else is identified by it already")]
+    Taken,
+    #[error("as many offers of their own as may be active are in use: end one that is not needed")]
+    TooManyOffers,
+    #[error("there is no offer to make codes of: give offer_code_id, here or in the campaign")]
+    NoOffer,
+    #[error("a tester's purchase is never paid")]
+    NeverPaid,
     #[error("it is not in a state that allows this")]
     WrongState,
     #[error("the same person cannot be referrer and referee")]
@@ -267,6 +326,7 @@ impl Draw {
             assigned_at: now,
             label,
             claimed_by: None,
+            is_custom: false,
             state: super::code::CodeState::Pending,
         }
     }
@@ -294,6 +354,16 @@ impl Command {
             Command::CatchUp(_) => "catch_up",
             Command::AskTest(_) => "ask_test",
             Command::Review(_) => "review",
+            Command::MakePartner(_) => "make_partner",
+            Command::ChangePartner(_) => "change_partner",
+            Command::ErasePartner(_) => "erase_partner",
+            Command::AddCoupon(_) => "add_coupon",
+            Command::EndCoupon(_) => "end_coupon",
+            Command::Judge(_) => "judge",
+            Command::Draft(_) => "draft",
+            Command::Advance(_) => "advance",
+            Command::AskPayout(_) => "ask_payout",
+            Command::AskReports(_) => "ask_reports",
         }
     }
 

@@ -1,9 +1,11 @@
 //! What leaves the house: effects, the lanes they wait in, and what an attempt came to.
 
-use super::at::{At, Span};
+use super::at::{At, Date, Span};
 use super::extension::Extension;
 use super::grant::{ONE_GRANT, ROUNDING, TakeBack};
 use super::id::{Id, Person};
+use super::payout::Order as MoneyOrder;
+use super::reconciliation::Reported;
 use super::reward::Account;
 use serde::{Deserialize, Serialize};
 
@@ -12,17 +14,37 @@ use serde::{Deserialize, Serialize};
 pub enum Effect {
     /// RevenueCat: the entitlement of `to`, until `end`. Sent again it changes nothing. Where what was
     /// sent before may go further it is taken back first, and granted anew only if the end is yet to come.
-    Grant { account: Person, to: Person, end: At, take_back: Option<TakeBack> },
+    Grant {
+        account: Person,
+        to: Person,
+        end: At,
+        take_back: Option<TakeBack>,
+    },
     /// App Store Connect: make this batch.
-    RequestBatch { campaign: String, batch: Id },
+    RequestBatch {
+        campaign: String,
+        batch: Id,
+    },
     /// App Store Connect: read the batch's codes.
-    FetchCodes { campaign: String, batch: Id },
+    FetchCodes {
+        campaign: String,
+        batch: Id,
+    },
     /// App Store Server: name this user in what is said of the subscription from now on.
-    SetAppAccountToken { original_transaction_id: String, person: Person, is_test: bool },
+    SetAppAccountToken {
+        original_transaction_id: String,
+        person: Person,
+        is_test: bool,
+    },
     /// RevenueCat and the App Store Server: what did this person buy?
-    LookUp { person: Person },
+    LookUp {
+        person: Person,
+    },
     /// App Store Server: the notifications since then.
-    CatchUp { is_test: bool, since: At },
+    CatchUp {
+        is_test: bool,
+        since: At,
+    },
     /// App Store Server: move the renewal date. Which period ends when is kept from before the attempt: where the answer
     /// is lost, a later end shows that it was moved.
     Extend {
@@ -35,13 +57,46 @@ pub enum Effect {
         period: Option<(String, At)>,
     },
     /// DeviceCheck: was something redeemed before with the device of this claim?
-    AskDevice { campaign: String, referee: Person, token: String },
+    AskDevice {
+        campaign: String,
+        referee: Person,
+        token: String,
+    },
     /// DeviceCheck: something was redeemed with it now.
-    MarkDevice { campaign: String, referee: Person, token: String, bit1: bool },
+    MarkDevice {
+        campaign: String,
+        referee: Person,
+        token: String,
+        bit1: bool,
+    },
     /// App Store Server: send a TEST notification.
-    RequestTest { is_test: bool },
+    RequestTest {
+        is_test: bool,
+    },
     /// App Store Server: what became of it?
-    CheckTest { is_test: bool, token: String },
+    CheckTest {
+        is_test: bool,
+        token: String,
+    },
+    /// App Store Connect: make this custom code, or deactivate it for ever.
+    MakeCustomCode {
+        coupon: Id,
+    },
+    EndCustomCode {
+        coupon: Id,
+    },
+    /// App Store Connect: the redemptions of a day.
+    FetchReport {
+        date: Date,
+    },
+    /// Tremendous: send this money. Its name makes it one order, however often it is asked for.
+    PayOut {
+        payout: Id,
+    },
+    /// Tremendous: what became of it?
+    AskPayout {
+        payout: Id,
+    },
 }
 
 /// How the items of a lane relate. One item of a lane is in flight at a time in either.
@@ -67,6 +122,11 @@ impl Effect {
             Effect::CatchUp { .. } => "catch_up",
             Effect::RequestTest { .. } => "request_test",
             Effect::CheckTest { .. } => "check_test",
+            Effect::MakeCustomCode { .. } => "make_custom_code",
+            Effect::EndCustomCode { .. } => "end_custom_code",
+            Effect::FetchReport { .. } => "fetch_report",
+            Effect::PayOut { .. } => "pay_out",
+            Effect::AskPayout { .. } => "ask_payout",
         }
     }
     pub fn extend(wish: &Extension, period: Option<(String, At)>) -> Effect {
@@ -94,6 +154,11 @@ impl Effect {
             Effect::CatchUp { is_test, .. } | Effect::RequestTest { is_test } | Effect::CheckTest { is_test, .. } => {
                 vec![u8::from(*is_test)]
             }
+            Effect::MakeCustomCode { coupon: id }
+            | Effect::EndCustomCode { coupon: id }
+            | Effect::PayOut { payout: id }
+            | Effect::AskPayout { payout: id } => id.as_bytes().to_vec(),
+            Effect::FetchReport { date } => date.0.to_be_bytes().to_vec(),
         }
     }
     /// Whom it is about.
@@ -109,7 +174,12 @@ impl Effect {
             | Effect::FetchCodes { .. }
             | Effect::CatchUp { .. }
             | Effect::RequestTest { .. }
-            | Effect::CheckTest { .. } => None,
+            | Effect::CheckTest { .. }
+            | Effect::MakeCustomCode { .. }
+            | Effect::EndCustomCode { .. }
+            | Effect::FetchReport { .. }
+            | Effect::PayOut { .. }
+            | Effect::AskPayout { .. } => None,
         }
     }
     pub fn order(&self) -> Order {
@@ -123,7 +193,12 @@ impl Effect {
             | Effect::MarkDevice { .. }
             | Effect::CatchUp { .. }
             | Effect::RequestTest { .. }
-            | Effect::CheckTest { .. } => Order::Latest,
+            | Effect::CheckTest { .. }
+            | Effect::MakeCustomCode { .. }
+            | Effect::EndCustomCode { .. }
+            | Effect::FetchReport { .. }
+            | Effect::PayOut { .. }
+            | Effect::AskPayout { .. } => Order::Latest,
             Effect::Extend { .. } => Order::Queue,
         }
     }
@@ -134,14 +209,19 @@ impl Effect {
             Effect::RequestBatch { .. }
             | Effect::FetchCodes { .. }
             | Effect::CatchUp { .. }
-            | Effect::Extend { .. } => false,
+            | Effect::Extend { .. }
+            | Effect::MakeCustomCode { .. }
+            | Effect::PayOut { .. } => false,
             Effect::Grant { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
             | Effect::AskDevice { .. }
             | Effect::MarkDevice { .. }
             | Effect::RequestTest { .. }
-            | Effect::CheckTest { .. } => true,
+            | Effect::CheckTest { .. }
+            | Effect::EndCustomCode { .. }
+            | Effect::FetchReport { .. }
+            | Effect::AskPayout { .. } => true,
         }
     }
     /// This wish in the place of an older one: what was still to be revoked is still to be.
@@ -300,6 +380,17 @@ pub enum Answer {
     /// The renewal date, as it is now.
     Extended {
         until: At,
+    },
+    CustomCodeMade {
+        apple_id: String,
+    },
+    /// The redemptions of a day; absent where Apple has no report of it.
+    Report(Option<Vec<Reported>>),
+    /// The order, as the payment service knows it.
+    Ordered(MoneyOrder),
+    /// Something else is ordered under this name.
+    Disputed {
+        why: String,
     },
     /// The two bits of a device.
     Device {

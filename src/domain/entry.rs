@@ -2,13 +2,18 @@
 
 use super::at::At;
 use super::code::CodeText;
+use super::conversion::Conversion;
 use super::decide::claim::{ClaimBy, MakeClaim};
 use super::decide::evidence::Show;
+use super::decide::partner::{AddCoupon, ChangePartner, ErasePartner};
+use super::decide::payout::Draft;
 use super::decide::{By, Command, Put};
 use super::delivery::{Effect, Item};
 use super::id::Person;
+use super::partner::Partner;
 use super::purchase::About;
 use super::redemption::Redemption;
+use super::sale::Sale;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -51,7 +56,17 @@ impl Entry {
             | Command::Fire(_)
             | Command::CatchUp(_)
             | Command::AskTest(_)
-            | Command::Review(_) => {}
+            | Command::Review(_)
+            | Command::MakePartner(_)
+            | Command::Judge(_)
+            | Command::Advance(_)
+            | Command::AskPayout(_)
+            | Command::AskReports(_) => {}
+            Command::ChangePartner(ChangePartner { partner, .. })
+            | Command::ErasePartner(ErasePartner { partner })
+            | Command::AddCoupon(AddCoupon { partner, .. })
+            | Command::Draft(Draft { partner, .. }) => _ = person(Partner::person(*partner)),
+            Command::EndCoupon(_) => {}
         }
         for put in &self.puts {
             match put {
@@ -64,6 +79,10 @@ impl Entry {
                 Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
                 Put::Account(row) => _ = person(row.to),
                 Put::Extension(row) => _ = person(row.to),
+                Put::Partner(row) => _ = person(Partner::person(row.id)),
+                Put::Coupon(row) => _ = person(Partner::person(row.partner)),
+                Put::Conversion(row) => _ = person(Partner::person(row.partner)),
+                Put::Payout(row) => _ = person(Partner::person(row.partner)),
                 Put::Item(row) => _ = row.effect.person().map(&mut person),
                 _ => {}
             }
@@ -86,6 +105,11 @@ impl Entry {
                 Put::Claim(row) => _ = all.insert(Subject::Code(row.code.clone())),
                 Put::Redemption(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
                 Put::Extension(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
+                Put::Sale(Sale { transaction_id, original_transaction_id, .. })
+                | Put::Conversion(Conversion { transaction_id, original_transaction_id, .. }) => {
+                    all.insert(Subject::Transaction(transaction_id.clone()));
+                    all.insert(Subject::Transaction(original_transaction_id.clone()));
+                }
                 Put::Item(Item { effect: Effect::SetAppAccountToken { original_transaction_id, .. }, .. }) => {
                     all.insert(Subject::Transaction(original_transaction_id.clone()));
                 }

@@ -199,7 +199,8 @@ pub struct Rules {
 /// The campaign an offer belongs to. The reference name decides; where two campaigns share it, the
 /// product does.
 pub fn campaign_of<'a>(all: &'a [std::sync::Arc<Rules>], offer: &str, product: &str) -> Option<&'a Rules> {
-    let named = || all.iter().map(AsRef::as_ref).filter(|rules: &&Rules| rules.policy.offer == offer);
+    let of_it = |rules: &&Rules| rules.policy.offer == offer && !offer.is_empty();
+    let named = || all.iter().map(AsRef::as_ref).filter(of_it);
     let sells = |rules: &&Rules| rules.policy.product_ids.iter().any(|id| id == product);
     match named().count() {
         0 | 1 => named().next(),

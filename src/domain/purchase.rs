@@ -129,6 +129,9 @@ impl Share {
     pub fn of_days(self, days: u32) -> u32 {
         (u64::from(days) * u64::from(self.0) / u64::from(Share::ALL.0)) as u32
     }
+    pub fn of(self, money: Money) -> Money {
+        money.part(self.0, Share::ALL.0)
+    }
     /// In percent, for people.
     pub fn percent(self) -> f64 {
         f64::from(self.0) / 1000.0

@@ -29,15 +29,23 @@ pub struct Redemption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RedemptionState {
     Unattributed,
-    Attributed { completion: Id },
-    Rejected { completion: Id },
+    Attributed {
+        completion: Id,
+    },
+    Rejected {
+        completion: Id,
+    },
+    /// A partner's own offer: no claim is asked for.
+    Sold {
+        coupon: Id,
+    },
 }
 
 impl RedemptionState {
     pub fn word(self) -> &'static str {
         match self {
             RedemptionState::Unattributed => "unattributed",
-            RedemptionState::Attributed { .. } => "attributed",
+            RedemptionState::Attributed { .. } | RedemptionState::Sold { .. } => "attributed",
             RedemptionState::Rejected { .. } => "rejected",
         }
     }

@@ -90,6 +90,7 @@ pub fn code(n: u8, holder: u8, state: CodeState) -> Code {
         assigned_at: NOON,
         label: None,
         claimed_by: None,
+        is_custom: false,
         state,
     }
 }

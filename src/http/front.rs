@@ -106,9 +106,18 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::UnknownCampaign | Refusal::UnknownSlug | Refusal::UnknownItem | Refusal::UnknownCompletion => {
-                Problem::not_found(detail)
-            }
+            Refusal::UnknownCampaign
+            | Refusal::UnknownSlug
+            | Refusal::UnknownItem
+            | Refusal::UnknownCompletion
+            | Refusal::UnknownPartner
+            | Refusal::UnknownCoupon
+            | Refusal::UnknownConversion
+            | Refusal::UnknownPayout => Problem::not_found(detail),
+            Refusal::NotForPartners | Refusal::NoOffer => Problem::bad_request(detail),
+            Refusal::Taken => Problem::taken(detail),
+            Refusal::TooManyOffers => Problem::too_many_offers(detail),
+            Refusal::NeverPaid => Problem::wrong_state(detail),
             Refusal::UnknownCode => Problem::unknown_code(detail),
             Refusal::SelfReferral => Problem::self_referral(detail),
             Refusal::TokenTaken => Problem::not_eligible(detail),

@@ -47,6 +47,9 @@ pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
         ("claim", "referd_claims", "Claims by status."),
         ("redemption", "referd_redemptions", "Redemptions by status."),
         ("completion", "referd_completions", "Completions by status."),
+        ("conversion", "referd_conversions", "Conversions by status."),
+        ("payout", "referd_payouts", "Payouts by status."),
+        ("partner", "referd_partners", "Partners by status."),
     ];
     for (noun, name, help) in nouns {
         out.head(name, "gauge", help);
@@ -56,6 +59,7 @@ pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
             }
         }
     }
+    money(&mut out, apps)?;
     outbox(&mut out, apps)?;
     sources(&mut out, apps)?;
     limited(&mut out, apps);
@@ -84,6 +88,25 @@ fn pools(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
     out.head("referd_days_to_empty", "gauge", "Days until the stock is used up at the last week's pace.");
     for (app, campaign, left) in days {
         out.line("referd_days_to_empty", &[("app", &app), ("campaign", &campaign)], left);
+    }
+    Ok(())
+}
+
+fn money(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
+    out.head("referd_sales", "gauge", "Purchases told of, by whether they are a partner's; where there are partners.");
+    for app in apps {
+        for (environment, status, count) in list::counts(&*app.ledger.snapshot(), "sale")? {
+            let environment = if environment.is_empty() { "PRODUCTION" } else { "SANDBOX" };
+            let labels = [("app", app.config.name.as_str()), ("environment", environment), ("status", &status)];
+            out.line("referd_sales", &labels, count);
+        }
+    }
+    out.head("referd_alerts", "gauge", "What somebody has to look at, and what is settled.");
+    for app in apps {
+        for (kind, status, count) in list::counts(&*app.ledger.snapshot(), "alert")? {
+            let labels = [("app", app.config.name.as_str()), ("kind", &kind), ("status", &status)];
+            out.line("referd_alerts", &labels, count);
+        }
     }
     Ok(())
 }

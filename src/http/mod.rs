@@ -18,4 +18,5 @@ pub mod problem;
 mod quota;
 pub mod rate;
 pub mod routes;
+mod statement;
 pub mod tls;

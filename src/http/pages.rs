@@ -37,7 +37,7 @@ struct Offer {
 }
 
 /// Nothing but the page's own style: no script, no foreign content.
-const POLICY: &str =
+pub const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 async fn share(State(app): State<Arc<App>>, client: Client, Path(slug): Path<String>, uri: Uri) -> Response {

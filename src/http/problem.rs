@@ -50,6 +50,8 @@ problems! {
     timeout "timeout" REQUEST_TIMEOUT "The request took too long to arrive" None;
     already_claimed "already-claimed" CONFLICT "There is a claim already" None;
     wrong_state "wrong-state" CONFLICT "It is not in a state that allows this" None;
+    taken "taken" CONFLICT "Something else is identified by it already" None;
+    too_many_offers "too-many-offers" CONFLICT "No more offers of their own may be active" None;
     code_used "code-used" CONFLICT "The code has been used" None;
     code_expired "code-expired" GONE "The code has expired" None;
     too_large "too-large" PAYLOAD_TOO_LARGE "The body is too large" None;
@@ -128,6 +130,8 @@ mod tests {
             ("timeout", 408),
             ("headers-too-large", 431),
             ("wrong-state", 409),
+            ("taken", 409),
+            ("too-many-offers", 409),
         ];
         for (name, status) in rows {
             assert!(TABLE.iter().any(|(n, s)| *n == name && s.as_u16() == status), "{name}");

@@ -3,7 +3,7 @@
 use super::admin::{self, Admin};
 use super::front::App;
 use super::quota::by_address;
-use super::{app, health, inbound, pages};
+use super::{app, health, inbound, pages, statement};
 use crate::config::Secret;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -17,7 +17,8 @@ pub fn public(apps: &[Arc<App>]) -> Router {
         .route("/readyz", get(move || async move { health::ready(&all).await }));
     for one in apps {
         let limited = app::routes().route_layer(from_fn_with_state(one.clone(), by_address));
-        let routes = limited.merge(inbound::routes()).merge(pages::routes()).with_state(one.clone());
+        let open = inbound::routes().merge(pages::routes()).merge(statement::routes());
+        let routes = limited.merge(open).with_state(one.clone());
         router = match one.config.base_path.as_str() {
             "" => router.merge(routes),
             path => router.nest(path, routes),

@@ -11,6 +11,7 @@ use super::table::Tab;
 use crate::domain::code::CodeText;
 pub use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::{Id, UserId};
+use crate::domain::partner::Partner;
 use crate::domain::subscription::Subscription;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -56,6 +57,9 @@ pub fn explain(store: &impl Store, text: &str) -> Result<Vec<(u64, Entry)>, Erro
     if let Ok(user) = UserId::parse(text) {
         let person = store.names().person(&user);
         subjects.extend(circle(store, person)?.members().iter().map(|member| Subject::Person(*member)));
+    }
+    if let Some(partner) = Id::parse(text) {
+        subjects.push(Subject::Person(Partner::person(partner)));
     }
     for subject in &subjects {
         read(store, subject, |_| true, &mut entries)?;

@@ -3,6 +3,7 @@
 
 mod error;
 mod file;
+mod follow;
 pub mod intake;
 pub mod journal;
 pub mod key;
@@ -23,14 +24,15 @@ mod writer;
 
 pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
-pub use load::{circle, code, referrer};
+pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person};
 pub use store::{Snapshot, Store};
 pub use writer::{Envelope, Mark, Pulse};
 
 use crate::clock::Clock;
 use crate::domain::decide::evidence::Show;
 use crate::domain::decide::{By, Command, Reply, Seen};
-use crate::domain::id::{Person, UserId};
+use crate::domain::id::{Id, Person, UserId};
+use crate::domain::partner::Contact;
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
 use names::Names;
@@ -44,7 +46,7 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 
@@ -63,6 +65,17 @@ pub struct Ledger {
     intake: tokio::sync::Mutex<()>,
 }
 
+/// What erasure may take away of a partner.
+#[derive(Clone)]
+pub enum Aside {
+    /// Of the partner that the decision puts.
+    Contact(Contact),
+    /// Nothing names the partner any more.
+    Forget(Id),
+    /// Where a payout can be collected.
+    Link(Id, String),
+}
+
 /// A command with who asked and what stays beside the books.
 pub struct Entry {
     pub command: Command,
@@ -70,15 +83,20 @@ pub struct Entry {
     pub people: Vec<UserId>,
     /// The `appAccountToken` that the app gave for the first of them.
     pub token: Option<String>,
+    pub aside: Option<Aside>,
     pub raw: Option<Vec<u8>>,
 }
 
 impl Entry {
     pub fn new(command: Command, by: By) -> Entry {
-        Entry { command, by, people: Vec::new(), token: None, raw: None }
+        Entry { command, by, people: Vec::new(), token: None, aside: None, raw: None }
     }
     pub fn token(mut self, token: Option<String>) -> Entry {
         self.token = token;
+        self
+    }
+    pub fn aside(mut self, aside: Option<Aside>) -> Entry {
+        self.aside = aside;
         self
     }
     pub fn naming(mut self, people: impl IntoIterator<Item = UserId>) -> Entry {
@@ -177,6 +195,10 @@ impl Ledger {
     }
     pub fn person(&self, user: &UserId) -> Person {
         self.names.person(user)
+    }
+    /// What only this ledger can say of these bytes.
+    pub fn seal(&self, what: &str, bytes: &[u8]) -> [u8; 32] {
+        self.names.seal(what, bytes)
     }
     /// Changes with every commit, to the journal's last sequence number.
     pub fn changed(&self) -> watch::Receiver<u64> {

@@ -33,6 +33,10 @@ impl Names {
         mac[..10].iter().map(|byte| ALPHABET[usize::from(byte % 32)] as char).collect()
     }
 
+    pub fn seal(&self, what: &str, bytes: &[u8]) -> [u8; 32] {
+        self.mac(&[b"seal", what.as_bytes(), bytes])
+    }
+
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.mac.clone();
         for part in parts {

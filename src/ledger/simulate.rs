@@ -116,12 +116,23 @@ impl Again<'_, '_> {
             | Command::Report(_)
             | Command::Show(_)
             | Command::NameUser(_)
-            | Command::Review(_) => {
+            | Command::Review(_)
+            | Command::MakePartner(_)
+            | Command::ChangePartner(_)
+            | Command::ErasePartner(_)
+            | Command::AddCoupon(_)
+            | Command::EndCoupon(_) => {
                 self.found.commands += 1;
                 self.decide(entry.command, stamp)
             }
             // What is due is due here by itself, and the rules are these.
             Command::Fire(_) | Command::Adopt(_) => Ok(()),
+            // Money is paid to partners as it was.
+            Command::Judge(_)
+            | Command::Draft(_)
+            | Command::Advance(_)
+            | Command::AskPayout(_)
+            | Command::AskReports(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

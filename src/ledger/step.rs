@@ -84,12 +84,26 @@ impl<'txn> Tables<'txn> {
         for (tab, key, value) in after.iter().filter(|row| !before.contains(row)) {
             self.insert(*tab, key, value)?;
         }
+        for (row, sign) in old.map(|row| (row, -1)).into_iter().chain(new.map(|row| (row, 1))) {
+            for (key, change) in row.sums() {
+                self.add(&key, sign * change)?;
+            }
+        }
         let (before, after) = (old.and_then(Row::count), new.and_then(Row::count));
         if before != after {
             before.into_iter().for_each(|key| *self.counts.entry(key).or_default() -= 1);
             after.into_iter().for_each(|key| *self.counts.entry(key).or_default() += 1);
         }
         Ok(())
+    }
+
+    /// Decisions of the same batch read it, so it is written at once.
+    fn add(&mut self, key: &[u8], change: i64) -> Result<(), Error> {
+        let before = self.get(Tab::Balance, key)?.map_or(0, |bytes| number(&bytes));
+        match before + change {
+            0 => self.remove(Tab::Balance, key),
+            now => self.insert(Tab::Balance, key, &now.to_be_bytes()),
+        }
     }
 
     fn apply_put(&mut self, put: &Put) -> Result<(), Error> {
@@ -116,6 +130,14 @@ impl<'txn> Tables<'txn> {
             Put::Completion(row) => self.put(row),
             Put::Account(row) => self.put(row),
             Put::Extension(row) => self.put(row),
+            Put::Sale(row) => self.put(row),
+            Put::Partner(row) => self.put(row),
+            Put::Coupon(row) => self.put(row),
+            Put::Conversion(row) => self.put(row),
+            Put::Payout(row) => self.put(row),
+            Put::Movement(row) => self.put(row),
+            Put::Alert(row) => self.put(row),
+            Put::Reconciliation(row) => self.put(row),
             Put::AccountGone(person) => self.gone::<crate::domain::reward::Account>(person.as_bytes()),
             Put::Seen(row) => self.put(row),
             Put::Item(row) => self.put(row),
@@ -195,40 +217,53 @@ impl<'txn> Tables<'txn> {
 
 /// Two puts of one row in a decision: the later one is what follows.
 fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
-    let name = |put: &Put| -> (u8, Vec<u8>) {
-        match put {
-            Put::Rules(row) => (0, row.key()),
-            Put::Pool(row) => (1, row.key()),
-            Put::Batch(row) => (2, row.key()),
-            Put::Chunk(row) => (3, row.key()),
-            Put::Code(row) => (4, row.key()),
-            Put::Referrer(row) => (5, row.key()),
-            Put::Alias(row) => (6, row.key()),
-            Put::Move(row) => (7, row.key()),
-            Put::Claim(row) => (8, row.key()),
-            Put::Redemption(row) => (9, row.key()),
-            Put::Completion(row) => (10, row.key()),
-            Put::Account(row) => (11, row.key()),
-            Put::AccountGone(person) => (11, person.as_bytes().to_vec()),
-            Put::Seen(row) => (12, row.key()),
-            Put::Item(row) => (13, row.key()),
-            Put::ItemGone(id) => (13, item_key(*id)),
-            Put::Due(row) | Put::DueGone(row) => (14, due_key(row)),
-            Put::Subscription(row) => (15, row.key()),
-            Put::Refund(row) => (16, row.key()),
-            Put::Download(row) => (17, row.key()),
-            Put::Hearing(row) => (18, row.key()),
-            Put::Network(row) => (19, row.key()),
-            Put::NetworkGone(id) => (19, id.as_bytes().to_vec()),
-            Put::Extension(row) => (20, row.key()),
-        }
-    };
-    let mut last: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();
+    let mut last: BTreeMap<(Tab, Vec<u8>), usize> = BTreeMap::new();
     for (at, put) in puts.iter().enumerate() {
-        last.insert(name(put), at);
+        last.insert(place(put), at);
     }
-    let keep = |(at, put): (usize, Put)| (last.get(&name(&put)) == Some(&at)).then_some(put);
+    let keep = |(at, put): (usize, Put)| (last.get(&place(&put)) == Some(&at)).then_some(put);
     puts.into_iter().enumerate().filter_map(keep).collect()
+}
+
+/// The table and the key of what a put is about.
+fn place(put: &Put) -> (Tab, Vec<u8>) {
+    fn of<R: Row>(row: &R) -> (Tab, Vec<u8>) {
+        (R::TAB, row.key())
+    }
+    match put {
+        Put::Rules(row) => of(row),
+        Put::Pool(row) => of(row),
+        Put::Batch(row) => of(row),
+        Put::Chunk(row) => of(row),
+        Put::Code(row) => of(row),
+        Put::Referrer(row) => of(row),
+        Put::Alias(row) => of(row),
+        Put::Move(row) => of(row),
+        Put::Claim(row) => of(row),
+        Put::Redemption(row) => of(row),
+        Put::Completion(row) => of(row),
+        Put::Account(row) => of(row),
+        Put::AccountGone(person) => (Tab::Account, person.as_bytes().to_vec()),
+        Put::Seen(row) => of(row),
+        Put::Item(row) => of(row),
+        Put::ItemGone(id) => (Tab::Item, item_key(*id)),
+        Put::Due(row) | Put::DueGone(row) => of(row),
+        Put::Subscription(row) => of(row),
+        Put::Refund(row) => of(row),
+        Put::Download(row) => of(row),
+        Put::Hearing(row) => of(row),
+        Put::Network(row) => of(row),
+        Put::NetworkGone(id) => (Tab::Network, id.as_bytes().to_vec()),
+        Put::Extension(row) => of(row),
+        Put::Sale(row) => of(row),
+        Put::Partner(row) => of(row),
+        Put::Coupon(row) => of(row),
+        Put::Conversion(row) => of(row),
+        Put::Payout(row) => of(row),
+        Put::Movement(row) => of(row),
+        Put::Alert(row) => of(row),
+        Put::Reconciliation(row) => of(row),
+    }
 }
 
 fn heard_bytes(heard: Heard) -> Vec<u8> {

@@ -36,6 +36,8 @@ tables! {
     Meta = "meta-1", Beside;
     /// Person → user id: with the next, the only tables that name people.
     People = "person-1", Beside;
+    /// Partner or payout → what names or pays a person.
+    Contact = "contact-1", Beside;
     /// Person → the `appAccountToken` that the app gave for them.
     Token = "token-1", Beside;
     /// Time and sequence → body as received, for a month.
@@ -61,6 +63,14 @@ tables! {
     Completion = "completion-1", Rows;
     Account = "account-1", Rows;
     Extension = "extension-1", Rows;
+    Sale = "sale-1", Rows;
+    Partner = "partner-1", Rows;
+    Coupon = "coupon-1", Rows;
+    Conversion = "conversion-1", Rows;
+    Payout = "payout-1", Rows;
+    Movement = "movement-1", Rows;
+    Alert = "alert-1", Rows;
+    Reconciliation = "reconciliation-1", Rows;
     Seen = "seen-1", Rows;
     Item = "outbox-1", Rows;
     /// Kind, target, item: the open items of a lane.
@@ -76,6 +86,18 @@ tables! {
     OfTransaction = "of-transaction-1", Derived;
     /// Campaign, transaction: the completion that rests on it.
     Spent = "spent-1", Derived;
+    /// Original transaction, sale: what was sold with it.
+    OfSubscription = "of-subscription-1", Derived;
+    /// Offer, day in California, redemption.
+    OfOffer = "of-offer-1", Derived;
+    /// Partner, currency, time, conversion: what can be paid.
+    Payable = "payable-1", Derived;
+    /// Payout, conversion: what it is for.
+    OfPayout = "of-payout-1", Derived;
+    /// The payment service's name of an order or a reward: the payout.
+    OfOrder = "of-order-1", Derived;
+    /// Partner, currency, account: what stands in it.
+    Balance = "balance-1", Derived;
     /// Counts by noun, campaign and status.
     Count = "count-1", Derived;
 }

@@ -1,6 +1,8 @@
 //! The books checked against themselves: the journal is replayed into an empty store, and every table
 //! must come out byte for byte as it stands.
 
+mod money;
+
 use super::error::Error;
 use super::journal::{self, Entry};
 use super::names::Names;
@@ -112,6 +114,7 @@ fn invariants(report: &mut Report, store: &Snapshot) -> Result<(), Error> {
         }
     }
     redemptions(report, store)?;
+    money::check(report, store)?;
     if of_referee.values().any(|n| *n > 1) {
         fault(report, "a referee completed twice in a campaign".to_owned());
     }

@@ -1,7 +1,9 @@
 //! The one writer. It takes what waits, decides in order, commits once, and answers after the commit:
 //! refusals and repeats too, for they were read from rows that were not yet durable.
 
+use super::Aside;
 use super::error::{Error, Fail};
+use super::follow::follow;
 use super::key::Key;
 use super::load::Load;
 use super::names::Names;
@@ -12,15 +14,21 @@ use super::table::Tab;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::{At, Span};
 use crate::domain::decide::claim::ClaimFamily;
+use crate::domain::decide::conversion::JudgeFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
 use crate::domain::decide::evidence::{NameUserFamily, ShowFamily};
 use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
+use crate::domain::decide::partner::{
+    AddCouponFamily, ChangePartnerFamily, EndCouponFamily, ErasePartnerFamily, MakePartnerFamily,
+};
+use crate::domain::decide::payout::{AdvanceFamily, AskPayoutFamily, DraftFamily};
 use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
+use crate::domain::decide::reconciliation::AskReportsFamily;
 use crate::domain::decide::report::ReportFamily;
 use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
-use crate::domain::decide::{By, Command, Decision, Family, Refusal, Reply, Stamp};
+use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
@@ -187,8 +195,8 @@ impl Writer {
         stamp: Stamp,
         entry: super::Entry,
     ) -> Result<Result<(Reply, bool), Fail>, Error> {
-        let super::Entry { command, by, people, token, raw } = entry;
-        let decided = match decide(tables, &command, stamp)? {
+        let super::Entry { command, by, people, token, aside, raw } = entry;
+        let mut decided = match decide(tables, &command, stamp)? {
             Ok(Ok(decision)) => decision,
             Ok(Err(refusal)) => return Ok(Err(Fail::Refused(refusal))),
             Err(Panicked) => {
@@ -203,6 +211,8 @@ impl Writer {
         if decided.is_same() {
             return Ok(Ok((decided.reply, false)));
         }
+        follow(tables, stamp, &mut decided)?;
+        keep_aside(tables, aside, &decided.puts)?;
         for user in &people {
             self.call(tables, user, &by)?;
         }
@@ -213,6 +223,7 @@ impl Writer {
             tables.insert(Tab::Inbox, &Key::new().at(stamp.at).u64(stamp.seq).done(), &raw)?;
             self.prune(tables, stamp.at)?;
         }
+        decided.puts.iter().for_each(announce);
         let reply = decided.reply.clone();
         tables.apply(stamp, by, &command, decided)?;
         Ok(Ok((reply, true)))
@@ -245,6 +256,29 @@ impl Writer {
         self.pulse.commit_micros.fetch_add(micros, Ordering::Relaxed);
         self.pulse.slowest_micros.fetch_max(micros, Ordering::Relaxed);
         self.pulse.last_commit.store(self.clock.now().0 as u64, Ordering::Relaxed);
+    }
+}
+
+/// What somebody has to look at. What it is about may be a code, so it is told to administrators only.
+fn announce(put: &Put) {
+    if let Put::Alert(alert) = put
+        && alert.is_open()
+    {
+        tracing::error!(kind = alert.kind.word(), "somebody has to look at something: see the alerts");
+    }
+}
+
+/// What names people stands beside the books, where it can be taken away.
+fn keep_aside(tables: &mut Tables<'_>, aside: Option<Aside>, puts: &[Put]) -> Result<(), Error> {
+    let partner = puts.iter().find_map(|put| match put {
+        Put::Partner(row) => Some(row.id),
+        _ => None,
+    });
+    match (aside, partner) {
+        (Some(Aside::Contact(contact)), Some(id)) => tables.insert(Tab::Contact, id.as_bytes(), &encode(&contact)),
+        (Some(Aside::Link(payout, link)), _) => tables.insert(Tab::Contact, payout.as_bytes(), link.as_bytes()),
+        (Some(Aside::Forget(id)), _) => tables.remove(Tab::Contact, id.as_bytes()),
+        (Some(Aside::Contact(_)) | None, _) => Ok(()),
     }
 }
 
@@ -284,6 +318,16 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::CatchUp(command) => by::<CatchUpFamily>(store, command, stamp),
         Command::AskTest(command) => by::<AskTestFamily>(store, command, stamp),
         Command::Review(command) => by::<ReviewFamily>(store, command, stamp),
+        Command::MakePartner(command) => by::<MakePartnerFamily>(store, command, stamp),
+        Command::ChangePartner(command) => by::<ChangePartnerFamily>(store, command, stamp),
+        Command::ErasePartner(command) => by::<ErasePartnerFamily>(store, command, stamp),
+        Command::AddCoupon(command) => by::<AddCouponFamily>(store, command, stamp),
+        Command::EndCoupon(command) => by::<EndCouponFamily>(store, command, stamp),
+        Command::Judge(command) => by::<JudgeFamily>(store, command, stamp),
+        Command::Draft(command) => by::<DraftFamily>(store, command, stamp),
+        Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
+        Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
+        Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
     }
 }
 

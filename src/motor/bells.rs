@@ -4,6 +4,7 @@
 use crate::clock::Clock;
 use crate::domain::decide::hearing::CatchUp;
 use crate::domain::decide::pool::Refill;
+use crate::domain::decide::reconciliation::AskReports;
 use crate::domain::decide::{By, Command};
 use crate::domain::purchase::Source;
 use crate::ledger::{Entry, Ledger, list};
@@ -35,6 +36,22 @@ impl Bells {
         let job = Job::new_async("0 17 */4 * * *", move |_, _| {
             let ledger = ledger.clone();
             Box::pin(async move { catch_up(&ledger).await })
+        })?;
+        self.0.add(job).await?;
+        Ok(())
+    }
+
+    /// Reads how many redemptions Apple counted, every day: the report of a day is there by eight in the morning in
+    /// California (Apple, Sales and Trends).
+    pub async fn reports(&self, ledger: Arc<Ledger>) -> Result<(), JobSchedulerError> {
+        let job = Job::new_async("0 40 16 * * *", move |_, _| {
+            let ledger = ledger.clone();
+            Box::pin(async move {
+                let command = Command::AskReports(AskReports { date: None });
+                if let Err(fail) = ledger.submit(Entry::new(command, By::House)).await {
+                    tracing::warn!(error = %fail, "Apple's reports could not be asked for");
+                }
+            })
         })?;
         self.0.add(job).await?;
         Ok(())

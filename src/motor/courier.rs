@@ -2,27 +2,24 @@
 //! the outcome back in through the ledger's one door.
 
 use super::apple::Apple;
+use super::connect::Connect;
 use super::outcome::{again, not_configured, outcome, reading};
+use super::payer::Payer;
 use super::{is_over, until};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
-use crate::domain::batch::Batch;
-use crate::domain::code::CodeText;
 use crate::domain::decide::delivery::{Begin, Recover, Settle};
 use crate::domain::decide::{By, Command, Reply};
 use crate::domain::delivery::{Answer, Effect, Item, ItemId, Outcome};
 use crate::domain::grant::{Next, TakeBack};
-use crate::domain::id::{Id, Person};
+use crate::domain::id::Person;
 use crate::ledger::key::{Key, after_prefix, item_of};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
-use crate::ledger::{Entry, Error, Fail, Ledger, list, people};
-use crate::outside::app_store_connect::AppStoreConnect;
+use crate::ledger::{Entry, Error, Fail, Ledger, people};
 use crate::outside::device_check::DeviceCheck;
 use crate::outside::revenuecat::RevenueCat;
-use crate::wire::app_store_connect::BatchInfo;
 use crate::wire::device_check::Bits;
-use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -30,7 +27,8 @@ use tokio::task::JoinSet;
 
 /// The others, as far as this app has them.
 pub struct Outside {
-    pub app_store_connect: Option<AppStoreConnect>,
+    pub connect: Option<Connect>,
+    pub payer: Option<Payer>,
     pub revenuecat: Option<RevenueCat>,
     pub apple: Option<Apple>,
     pub device_check: Option<DeviceCheck>,
@@ -49,8 +47,6 @@ pub struct Courier {
 const CALLS: usize = 8;
 /// Items looked at for one round.
 const ROUND: usize = 256;
-/// Apple's clock and ours differ.
-const SKEW: Span = Span::minutes(15);
 
 impl Courier {
     pub fn new(app: &str, ledger: Arc<Ledger>, outside: Outside, clock: Arc<dyn Clock>) -> Arc<Courier> {
@@ -155,7 +151,11 @@ impl Courier {
 
     async fn deliver(&self, item: Item) -> Result<(), Fail> {
         let kind = item.effect.kind();
-        let outcome = self.attempt(&item).await.unwrap_or_else(|outcome| outcome);
+        let (outcome, aside) = match (&self.outside.payer, &item.effect) {
+            (Some(payer), Effect::PayOut { payout }) => payer.pay_out(*payout, item.unsure).await,
+            (Some(payer), Effect::AskPayout { payout }) => payer.look(*payout).await,
+            _ => (self.attempt(&item).await.unwrap_or_else(|outcome| outcome), None),
+        };
         match &outcome {
             Outcome::Done(_) => tracing::info!(app = self.app, kind, attempt = item.attempts, "delivered"),
             Outcome::Again { why, .. } | Outcome::Unsure { why } => {
@@ -167,7 +167,7 @@ impl Courier {
         }
         let settle = Command::Settle(Settle { item: item.id, outcome });
         loop {
-            match self.ledger.submit(Entry::new(settle.clone(), By::House)).await {
+            match self.ledger.submit(Entry::new(settle.clone(), By::House).aside(aside.clone())).await {
                 Ok(_) | Err(Fail::Refused(_)) => return Ok(()),
                 Err(Fail::Busy | Fail::NoSpace) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
                 Err(fail) => return Err(fail),
@@ -178,9 +178,14 @@ impl Courier {
     async fn attempt(&self, item: &Item) -> Result<Outcome, Outcome> {
         match &item.effect {
             Effect::Grant { to, end, take_back, .. } => self.grant(*to, *end, *take_back).await,
-            Effect::RequestBatch { batch, .. } if item.unsure => self.look_for(*batch).await,
-            Effect::RequestBatch { batch, .. } => self.request(*batch).await,
-            Effect::FetchCodes { batch, .. } => self.fetch(*batch).await,
+            Effect::RequestBatch { batch, .. } if item.unsure => self.connect()?.look_for(*batch).await,
+            Effect::RequestBatch { batch, .. } => self.connect()?.request(*batch).await,
+            Effect::FetchCodes { batch, .. } => self.connect()?.fetch(*batch).await,
+            Effect::MakeCustomCode { coupon } if item.unsure => self.connect()?.look_for_custom_code(*coupon).await,
+            Effect::MakeCustomCode { coupon } => self.connect()?.make_custom_code(*coupon).await,
+            Effect::EndCustomCode { coupon } => self.connect()?.end_custom_code(*coupon).await,
+            Effect::FetchReport { date } => self.connect()?.report(*date).await,
+            Effect::PayOut { .. } | Effect::AskPayout { .. } => Err(not_configured("tremendous")),
             Effect::SetAppAccountToken { original_transaction_id, person, is_test } => {
                 self.apple()?.name_user(original_transaction_id, *person, *is_test).await
             }
@@ -197,6 +202,10 @@ impl Courier {
             Effect::RequestTest { is_test } => self.apple()?.request_test(*is_test).await,
             Effect::CheckTest { is_test, token } => self.apple()?.check_test(*is_test, token).await,
         }
+    }
+
+    fn connect(&self) -> Result<&Connect, Outcome> {
+        self.outside.connect.as_ref().ok_or_else(|| not_configured("app_store_connect"))
     }
 
     fn apple(&self) -> Result<&Apple, Outcome> {
@@ -247,58 +256,6 @@ impl Courier {
 
     fn device_check(&self) -> Result<&DeviceCheck, Outcome> {
         self.outside.device_check.as_ref().ok_or_else(|| not_configured("device_check"))
-    }
-
-    async fn request(&self, batch: Id) -> Result<Outcome, Outcome> {
-        let (batch, offer) = self.batch(batch)?;
-        let apple = self.app_store_connect()?;
-        let made = apple.create_batch(&offer, batch.asked, batch.expires, batch.environment).await;
-        Ok(Outcome::Done(Answer::BatchMade { apple_id: made.map_err(outcome)?.id }))
-    }
-
-    /// After a lost answer: a batch like ours, made since we asked, that we do not know is ours.
-    async fn look_for(&self, batch: Id) -> Result<Outcome, Outcome> {
-        let (batch, offer) = self.batch(batch)?;
-        let listed = self.app_store_connect()?.list_batches(&offer).await.map_err(reading)?;
-        let known = self.known_batches().map_err(|error| again(&error))?;
-        let is_ours = |info: &&BatchInfo| {
-            info.count == batch.asked
-                && info.environment == batch.environment
-                && info.active
-                && info.expires.is_none_or(|expires| expires == batch.expires)
-                && info.created.is_none_or(|created| created.plus(SKEW) >= batch.requested_at)
-                && !known.contains(&info.id)
-        };
-        let found = listed.iter().filter(is_ours).min_by_key(|info| info.created);
-        Ok(found.map_or(Outcome::Absent, |info| Outcome::Done(Answer::BatchMade { apple_id: info.id.clone() })))
-    }
-
-    async fn fetch(&self, batch: Id) -> Result<Outcome, Outcome> {
-        let (batch, _) = self.batch(batch)?;
-        let apple_id = batch.apple_id.ok_or_else(|| Outcome::Never { why: "the batch has no id at Apple".into() })?;
-        let codes = self.app_store_connect()?.batch_values(&apple_id).await.map_err(reading)?;
-        let codes: Vec<CodeText> = codes.codes.into_iter().filter_map(CodeText::of).collect();
-        Ok(Outcome::Done(Answer::Codes(codes)))
-    }
-
-    fn app_store_connect(&self) -> Result<&AppStoreConnect, Outcome> {
-        self.outside.app_store_connect.as_ref().ok_or_else(|| not_configured("app_store_connect"))
-    }
-
-    /// The batch and the offer it is of.
-    fn batch(&self, id: Id) -> Result<(Batch, String), Outcome> {
-        let snapshot = self.ledger.snapshot();
-        let read = || -> Result<Option<(Batch, String)>, Error> {
-            let Some(batch) = snapshot.row::<Batch>(id.as_bytes())? else { return Ok(None) };
-            let rules = snapshot.rules_of(&batch.campaign)?;
-            Ok(rules.map(|rules| (batch, rules.policy.offer_code_id.clone())))
-        };
-        read().map_err(|error| again(&error))?.ok_or_else(|| Outcome::Never { why: "the batch is unknown".into() })
-    }
-
-    fn known_batches(&self) -> Result<HashSet<String>, Error> {
-        let page = list::rows(&*self.ledger.snapshot(), None, usize::MAX, |_: &Batch| true)?;
-        Ok(page.items.into_iter().filter_map(|batch| batch.apple_id).collect())
     }
 }
 

@@ -2,15 +2,19 @@
 
 mod apple;
 mod bells;
+mod connect;
 mod courier;
 mod keys;
 mod outcome;
+mod payer;
 mod timers;
 
 pub use apple::Apple;
 pub use bells::{Bells, catch_up, look};
+pub use connect::Connect;
 pub use courier::{Courier, Outside};
 pub use keys::keep_keys;
+pub use payer::Payer;
 pub use timers::Timers;
 
 use crate::domain::at::{At, Span};

@@ -18,7 +18,7 @@ pub fn parse_rfc3339(text: &str) -> Option<At> {
 
 /// `2026-11-21`
 pub fn date(date: Date) -> String {
-    rfc3339(date.start()).chars().take_while(|c| *c != 'T').collect()
+    date.to_string()
 }
 
 /// Exactly `YYYY-MM-DD`.

@@ -28,6 +28,7 @@ mod review;
 mod reward;
 mod rules;
 mod secrecy;
+mod selling;
 mod serving;
 mod share;
 mod source;

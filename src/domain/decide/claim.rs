@@ -98,11 +98,14 @@ struct Asked<'a> {
 fn by_code(case: &Case, code: &Code, rival: Option<&Claim>, asked: &Asked<'_>) -> Result<Decision, Refusal> {
     let Asked { command, stamp, .. } = asked;
     let is_self = case.is_self(code.assigned_to);
-    if let Some(standing) = case.standing(&code.campaign, stamp.at) {
+    let standing = case.standing(&code.campaign, stamp.at);
+    if let Some(standing) = standing {
         if standing.claim.code == code.text {
             return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), asked));
         }
-        return Err(if is_self { Refusal::SelfReferral } else { Refusal::AlreadyClaimed });
+        if is_self || !gives_way(case, standing) {
+            return Err(if is_self { Refusal::SelfReferral } else { Refusal::AlreadyClaimed });
+        }
     }
     if case.is_barred(&code.campaign) {
         let is_used = matches!(code.state, CodeState::Used { .. });
@@ -130,7 +133,25 @@ fn by_code(case: &Case, code: &Code, rival: Option<&Claim>, asked: &Asked<'_>) -
         decision.put(Put::Claim(Claim { state: ClaimState::Superseded, ..rival.clone() }));
     }
     let filed = Filed { claim, code: code.clone(), completion: None };
-    Ok(proceed(case.clone(), filed, true, decision, asked))
+    let case = replaced(case.clone(), standing, asked, &mut decision);
+    Ok(proceed(case, filed, true, decision, asked))
+}
+
+/// Whether a later claim takes the place of this one.
+fn gives_way(case: &Case, standing: &Filed) -> bool {
+    let waits = standing.claim.state == ClaimState::Pending;
+    waits && case.rules_of(&standing.claim.campaign).is_some_and(|rules| rules.policy.last_touch())
+}
+
+/// The claim that gave way stands no more, and its code can be another's.
+fn replaced(mut case: Case, standing: Option<&Filed>, asked: &Asked<'_>, decision: &mut Decision) -> Case {
+    let Some(Filed { claim, code, .. }) = standing else { return case };
+    case.claims.retain(|filed| filed.claim != *claim);
+    decision.put(Put::Code(code.clone().held_by(None)));
+    if claim.referee != asked.command.person {
+        decision.put(Put::Claim(Claim { state: ClaimState::Superseded, ..claim.clone() }));
+    }
+    case
 }
 
 fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -> Result<Decision, Refusal> {
@@ -138,11 +159,14 @@ fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -
     if case.is_self(referrer.person) {
         return Err(Refusal::SelfReferral);
     }
-    if let Some(standing) = case.standing(&referrer.campaign, stamp.at) {
+    let standing = case.standing(&referrer.campaign, stamp.at);
+    if let Some(standing) = standing {
         if standing.claim.referrer == referrer.person {
             return Ok(proceed(case.clone(), standing.clone(), false, Decision::same(Reply::Nothing), asked));
         }
-        return Err(Refusal::AlreadyClaimed);
+        if !gives_way(case, standing) {
+            return Err(Refusal::AlreadyClaimed);
+        }
     }
     if case.is_barred(&referrer.campaign) {
         return Err(Refusal::AlreadyClaimed);
@@ -156,10 +180,10 @@ fn by_link(case: &Case, referrer: &Referrer, shelf: &Shelf, asked: &Asked<'_>) -
     }
     let code = shelf.draw.hand_out(0, referrer.person, None, stamp.at);
     let claim = Claim::of(&code, command.person, stamp.at);
-    let mut case = case.clone();
     let mut referrer = referrer.clone();
     referrer.shared += 1;
     let mut decision = Decision::same(Reply::Nothing);
+    let mut case = replaced(case.clone(), standing, asked, &mut decision);
     decision.put_pool(shelf.draw.pool.clone(), policy, stamp.at, false);
     decision.put(Put::Referrer(referrer.clone()));
     case.referrers.insert((referrer.campaign.clone(), referrer.person), referrer);
@@ -176,7 +200,7 @@ fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, as
     let (campaign, referee) = (filed.claim.campaign.clone(), filed.claim.referee);
     if fresh {
         let mut filed = filed;
-        filed.code.claimed_by = Some(command.person);
+        filed.code = filed.code.held_by(Some(command.person));
         filed.claim.is_crowded = is_crowded(&case, &campaign, asked, &mut decision);
         decision.put(Put::Claim(filed.claim.clone()));
         decision.put(Put::Code(filed.code.clone()));

@@ -1,9 +1,11 @@
 //! Deliveries begin, end, and are dealt with by hand.
 
 use super::outcome::{ItemFacts, checked, follow, give_up};
+use super::payout::Paying;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::payout::PayoutState;
 use crate::domain::pool::Pool;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +116,14 @@ impl Family for RetryFamily {
             decision.put(Put::Batch(Batch { state, ..stock.batch.clone() }));
             decision.put(Put::Pool(Pool { coming: Some(stock.batch.id), ..stock.pool.clone() }));
         }
+        if let (Some(minting), ItemState::Dead { .. }) = (&facts.minting, item.state) {
+            minting.again(&mut decision);
+        }
+        // What failed was let go: its conversions may be in another payout by now.
+        let is_over = |paying: &Paying| !matches!(paying.payout.state, PayoutState::Sent { .. });
+        if facts.paying.as_ref().is_some_and(is_over) {
+            return Err(Refusal::WrongState);
+        }
         let item = item.retried(stamp.at);
         decision.put(Put::Item(item.clone()));
         decision.reply = Reply::Item(item);
@@ -134,6 +144,14 @@ impl Family for DiscardFamily {
         }
         let mut decision = Decision::same(Reply::Item(item.clone()));
         decision.put(Put::ItemGone(item.id));
+        if let (Some(paying), Effect::PayOut { .. }) = (&facts.paying, &item.effect) {
+            match item.unsure {
+                true => {
+                    paying.disputed("discarded by hand, and nobody knows whether it was sent", stamp.at, &mut decision)
+                }
+                false => paying.refused("discarded by hand", stamp.at, &mut decision),
+            }
+        }
         if let Some(known) = facts.extending.as_ref().filter(|known| !known.is_over(&item.effect)) {
             known.refused(stamp.at, &mut decision);
         }
@@ -214,6 +232,9 @@ mod tests {
             hearing: None,
             case: None,
             extending: None,
+            minting: None,
+            paying: None,
+            day: None,
         }
     }
 

@@ -1,15 +1,18 @@
 //! Things whose time has come. They stand in the due list until they are done.
 
+use super::payout::look;
 use super::review::release;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
-use crate::domain::at::{At, Span};
+use crate::domain::at::{At, Date, Span};
 use crate::domain::case::Case;
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::Code;
 use crate::domain::delivery::Effect;
 use crate::domain::id::{Id, Person};
+use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
+use crate::domain::redemption::Redemption;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,7 +34,14 @@ pub enum DueWhat {
     Forget { network: Id },
     /// A claim that still waits: others are asked what its referee bought.
     LookUp { campaign: String, referee: Person, claimed_at: At, round: u8 },
+    /// What was redeemed with a partner's own offer before it was known as such, piece by piece.
+    Attribute { coupon: Id, after: Option<(Date, Id)> },
+    /// A payout that is on its way: the payment service is asked about it.
+    AskPayout { payout: Id },
 }
+
+/// Redemptions of one piece.
+pub const PIECE: usize = 100;
 
 /// How long after the claim others are asked. RevenueCat gives up after some three hours, Apple after a week.
 const ROUNDS: [Span; 3] = [Span::hours(1), Span::days(1), Span::days(7)];
@@ -54,6 +64,9 @@ pub struct DueFacts {
     pub case: Option<Case>,
     /// The claim that is to be looked up, and the rules it stands under.
     pub claim: Option<(Claim, Arc<Rules>)>,
+    /// The next piece of what was redeemed with an offer.
+    pub redeemed: Vec<Redemption>,
+    pub payout: Option<Payout>,
 }
 
 pub struct DueFamily;
@@ -88,6 +101,18 @@ impl Family for DueFamily {
                 let changes = facts.case.as_ref().and_then(|case| release(case, *completion, stamp.at));
                 changes.into_iter().for_each(|changes| decision.take(changes));
             }
+            // Whatever is put is looked at for partners.
+            DueWhat::Attribute { coupon, .. } => {
+                decision.puts.extend(facts.redeemed.iter().cloned().map(Put::Redemption));
+                if let Some(last) = facts.redeemed.last().filter(|_| facts.redeemed.len() == PIECE) {
+                    let after = Some((last.redeemed_at.pacific_date(), last.id));
+                    let what = DueWhat::Attribute { coupon: *coupon, after };
+                    decision.put(Put::Due(Due { at: stamp.at, what }));
+                }
+            }
+            DueWhat::AskPayout { .. } => {
+                facts.payout.iter().for_each(|payout| look(payout, stamp.at, &mut decision));
+            }
             DueWhat::Forget { network } => decision.put(Put::NetworkGone(*network)),
             DueWhat::LookUp { referee, claimed_at, round, .. } => {
                 let waits = |claim: &Claim| claim.state == ClaimState::Pending && claim.at == *claimed_at;
@@ -112,7 +137,7 @@ mod tests {
     use crate::domain::sample::{self, NOON, day, stamp};
 
     fn facts() -> DueFacts {
-        DueFacts { stands: true, stock: None, codes: None, case: None, claim: None }
+        DueFacts { stands: true, stock: None, codes: None, case: None, claim: None, redeemed: Vec::new(), payout: None }
     }
 
     fn expire() -> Due {

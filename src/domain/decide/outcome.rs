@@ -1,16 +1,22 @@
-//! What the outcome of a delivery means: for the stock, for what was granted or extended, for a device, and for how
-//! Apple is heard.
+//! What the outcome of a delivery means: for the stock, for what was granted or extended, for a device, for how Apple
+//! is heard, for a custom code, for a payout, and for what is known of a day.
 
+use super::partner::void;
+use super::payout::Paying;
 use super::pool::{chunks, shelve};
+use super::reconciliation::{DayFacts, compare};
 use super::{Decision, Put, Refusal, Stamp};
+use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::at::{At, Span};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::case::{Case, Changes};
+use crate::domain::code::{Code, CodeState};
 use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
 use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::grant::ROUNDING;
 use crate::domain::hearing::{Hearing, TestEnd};
 use crate::domain::id::Person;
+use crate::domain::partner::{Coupon, Custom, CustomState, Token};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use crate::domain::reward::{Account, Part};
@@ -32,6 +38,17 @@ pub struct ItemFacts {
     /// The case of the referee whose device it is about.
     pub case: Option<Case>,
     pub extending: Option<Extending>,
+    pub minting: Option<Minting>,
+    /// The payout that it is about.
+    pub paying: Option<Paying>,
+    /// What is known of the day that a report is of.
+    pub day: Option<DayFacts>,
+}
+
+/// A custom code at Apple and here.
+pub struct Minting {
+    pub coupon: Coupon,
+    pub code: Option<Code>,
 }
 
 /// What an extension is about, with what is known of the person whose subscription it is of.
@@ -52,6 +69,20 @@ pub struct Stock {
     pub rules: Arc<Rules>,
     pub pool: Pool,
     pub batch: Batch,
+}
+
+impl Minting {
+    /// Apple is asked once more for what it refused.
+    pub fn again(&self, decision: &mut Decision) {
+        let Token::Custom(custom) = &self.coupon.what else { return };
+        if !matches!(custom.state, CustomState::Failed { .. }) || self.coupon.ended_at.is_some() {
+            return;
+        }
+        let what = Token::Custom(Custom { state: CustomState::Requested, ..custom.clone() });
+        decision.put(Put::Coupon(Coupon { what, ..self.coupon.clone() }));
+        let code = self.code.clone().map(|code| Code { state: CodeState::Pending, ..code });
+        decision.puts.extend(code.map(Put::Code));
+    }
 }
 
 impl ItemFacts {
@@ -89,6 +120,17 @@ pub fn follow(facts: &ItemFacts, item: &Item, outcome: &Outcome, stamp: Stamp, d
     }
     if let Some(case) = &facts.case {
         inspect(case.clone(), item, outcome, stamp, decision);
+    }
+    if let Some(minting) = &facts.minting {
+        minted(minting, item, outcome, stamp, decision);
+    }
+    if let Some(paying) = &facts.paying {
+        paid(paying, item, outcome, stamp, decision);
+    }
+    if let (Some(day), Effect::FetchReport { date }, Outcome::Done(Answer::Report(Some(lines)))) =
+        (&facts.day, &item.effect, outcome)
+    {
+        compare(day, *date, lines, stamp.at, decision);
     }
     if let Some(hearing) = &facts.hearing {
         hear(hearing.clone(), item, outcome, stamp, decision);
@@ -186,6 +228,46 @@ fn inspect(mut case: Case, item: &Item, outcome: &Outcome, stamp: Stamp, decisio
     let mut changes = Changes::default();
     case.answer_device(campaign, *referee, bits, stamp.at, &mut changes);
     decision.take(changes);
+}
+
+/// What the outcome says of a custom code. One that was ended while Apple was asked for it is ended there too.
+fn minted(known: &Minting, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
+    let Token::Custom(custom) = &known.coupon.what else { return };
+    let is_dead = matches!(item.state, ItemState::Dead { .. });
+    let state = match (&item.effect, outcome) {
+        (Effect::MakeCustomCode { .. }, Outcome::Done(Answer::CustomCodeMade { apple_id })) => {
+            CustomState::Made { apple_id: apple_id.clone() }
+        }
+        (Effect::EndCustomCode { .. }, Outcome::Done(_)) => CustomState::Ended,
+        (Effect::MakeCustomCode { .. }, _) if is_dead => {
+            CustomState::Failed { why: item.last_error.clone().unwrap_or_default() }
+        }
+        _ => return,
+    };
+    if let CustomState::Failed { why } = &state {
+        let alert = Alert::raise(AlertKind::CustomCodeFailed, &known.coupon.id.to_string(), why.clone(), stamp.at);
+        decision.put(Put::Alert(alert));
+        decision.puts.extend(known.code.clone().map(|code| Put::Code(void(code, stamp.at))));
+    }
+    if known.coupon.ended_at.is_some() && matches!(state, CustomState::Made { .. }) {
+        decision.effects.push(Effect::EndCustomCode { coupon: known.coupon.id });
+    }
+    let what = Token::Custom(Custom { state, ..custom.clone() });
+    decision.put(Put::Coupon(Coupon { what, ..known.coupon.clone() }));
+}
+
+/// What the outcome says of a payout. Where nobody can tell whether it was made, it stays as it is, for a person.
+fn paid(paying: &Paying, item: &Item, outcome: &Outcome, stamp: Stamp, decision: &mut Decision) {
+    let is_dead = matches!(item.state, ItemState::Dead { .. });
+    let is_order = matches!(item.effect, Effect::PayOut { .. });
+    let why = || item.last_error.clone().unwrap_or_default();
+    match outcome {
+        Outcome::Done(Answer::Ordered(order)) => paying.ordered(order, stamp.at, decision),
+        Outcome::Done(Answer::Disputed { why }) => paying.disputed(why, stamp.at, decision),
+        _ if is_dead && is_order && item.unsure => paying.disputed(&why(), stamp.at, decision),
+        _ if is_dead && is_order => paying.refused(&why(), stamp.at, decision),
+        _ => {}
+    }
 }
 
 /// What the outcome says of Apple's notifications.

@@ -16,6 +16,7 @@ use crate::domain::purchase::{About, Purchase, Report, Source};
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
+use crate::domain::sale::Sale;
 use crate::domain::subscription::{Owner, Subscription};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct ReportFacts {
     pub redemptions: Vec<Redemption>,
     /// What was said before of a refund of this transaction.
     pub refund: Option<Refund>,
+    /// What is known of it as a sale.
+    pub sale: Option<Sale>,
     /// A code whose text stands in the purchase's offer field.
     pub named: Option<Named>,
     /// Where the purchases went from their owner, or the new one, as reported before, one after another.
@@ -203,6 +206,7 @@ fn bought(
     let purchase = told.purchase;
     let mut subscription = purchase.subscription(told.owner, told.has_token, told.at);
     let named = facts.named.as_ref().and_then(|named| Some((named, rules_of(facts, &named.code.campaign)?)));
+    let named = named.filter(|(_, rules)| !rules.policy.offer.is_empty());
     let offer = named.as_ref().map(|(_, rules)| &rules.policy.offer).or(purchase.offer.as_ref());
     subscription.offers.extend(offer.cloned());
     if let Some(known) = &facts.subscription {
@@ -231,6 +235,7 @@ fn bought(
         give(cases, &redemption);
     }
     refund(facts, cases, told, decision);
+    sold(facts, told, decision);
     let owner = subscription.person();
     if let (Some((named, _)), Some(owner), Some(id)) = (named, owner, id) {
         let case = cases.iter_mut().find(|case| case.circle.has(owner)).expect("the owner's case is loaded");
@@ -268,6 +273,19 @@ fn refund(facts: &ReportFacts, cases: &mut [Case], told: &Told<'_>, decision: &m
     }
     for case in cases {
         case.refunds.insert(latest.transaction_id.clone(), latest.clone());
+    }
+}
+
+/// What was sold, where somebody is paid for it.
+fn sold(facts: &ReportFacts, told: &Told<'_>, decision: &mut Decision) {
+    if facts.rules.iter().all(|rules| rules.policy.payout.is_none()) {
+        return;
+    }
+    let reported = Sale::reported(told.purchase, told.source, told.at);
+    let Some(reported) = reported else { return };
+    let sale = facts.sale.iter().cloned().fold(reported, Sale::merged);
+    if facts.sale.as_ref() != Some(&sale) {
+        decision.put(Put::Sale(sale));
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Decision, Draw, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::At;
 use crate::domain::code::Code;
 use crate::domain::id::Person;
+use crate::domain::partner::Partner;
 use crate::domain::policy::Rules;
 use crate::domain::pool::{Pool, reserve};
 use crate::domain::referrer::Referrer;
@@ -63,6 +64,9 @@ impl Family for ShareFamily {
         }
         let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
         let policy = &shelf.rules.policy;
+        if policy.payout.is_some() {
+            return Err(Refusal::UnknownCampaign);
+        }
         let known = facts.standing.referrer.clone();
         let is_new = known.is_none();
         let mut referrer =
@@ -98,9 +102,13 @@ pub struct Issue {
     pub holder: Person,
     pub label: Option<String>,
     pub count: u32,
+    /// They are a partner's, who holds them.
+    pub for_partner: bool,
 }
 
 pub struct IssueFacts {
+    /// Absent where the holder is none.
+    pub partner: Option<Partner>,
     pub shelf: Option<Shelf>,
     pub referrer: Option<Referrer>,
     pub slug: String,
@@ -114,6 +122,10 @@ impl Family for IssueFamily {
 
     fn decide(facts: &IssueFacts, command: &Issue, stamp: Stamp) -> Result<Decision, Refusal> {
         let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
+        let is_theirs = |partner: &&Partner| partner.campaign == command.campaign && !partner.is_erased();
+        if command.for_partner && facts.partner.as_ref().filter(is_theirs).is_none() {
+            return Err(Refusal::UnknownPartner);
+        }
         if shelf.draw.taken.len() < command.count as usize {
             return Err(Refusal::PoolEmpty);
         }
@@ -184,9 +196,9 @@ mod tests {
     fn a_list_is_whole_or_not_at_all() {
         for (stock, count, issued) in [(5, 3, Ok(3)), (3, 3, Ok(3)), (2, 3, Err(Refusal::PoolEmpty)), (0, 0, Ok(0))] {
             let shelf = Some(sample::shelf(sample::policy(), stock, count.min(stock)));
-            let facts = IssueFacts { shelf, referrer: None, slug: "slug-1".into() };
+            let facts = IssueFacts { partner: None, shelf, referrer: None, slug: "slug-1".into() };
             let label = Some("spring".to_owned());
-            let command = Issue { campaign: "friends".into(), holder: person(1), label, count };
+            let command = Issue { campaign: "friends".into(), holder: person(1), label, count, for_partner: false };
             let decided = IssueFamily::decide(&facts, &command, stamp(NOON));
             let codes = decided.map(|decision| match decision.reply {
                 Reply::Issued(codes) => codes.len(),

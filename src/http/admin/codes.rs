@@ -6,7 +6,8 @@ use crate::domain::code::CodeText;
 use crate::domain::decide::pool::Refill;
 use crate::domain::decide::share::Issue;
 use crate::domain::decide::{Command, Reply};
-use crate::domain::id::UserId;
+use crate::domain::id::{Id, Person, UserId};
+use crate::domain::partner::Partner;
 use crate::http::extract::{json, json_body, ok, query};
 use crate::http::front::App;
 use crate::http::limits;
@@ -86,7 +87,8 @@ pub async fn import(
 struct IssueBody {
     campaign: Option<String>,
     count: u32,
-    assigned_to: String,
+    assigned_to: Option<String>,
+    partner: Option<String>,
     label: Option<String>,
     reason: Option<String>,
 }
@@ -104,24 +106,41 @@ pub async fn issue(State(admin): State<Arc<Admin>>, Path(target): Parts, body: B
     if asked.label.as_ref().is_some_and(|label| label.len() > 100 || label.chars().any(char::is_control)) {
         return Err(Problem::bad_request("a label has at most 100 bytes and no control characters"));
     }
-    let holder = UserId::parse(&asked.assigned_to).map_err(|fault| Problem::bad_request(fault.to_string()))?;
+    let (user, person) = holder(app, asked.assigned_to.as_deref(), asked.partner.as_deref())?;
     let campaign = &app.campaign(asked.campaign.as_deref())?.policy.campaign;
+    let shown = user.as_ref().map_or_else(|| Partner::held_by(person).to_string(), |user| user.as_str().to_owned());
     let mut rows = csv_row(["code", "redeem_url", "expires_at", "assigned_to", "label"]);
     let mut left = asked.count;
     while left > 0 {
         let count = left.min(ISSUE);
-        let person = app.ledger.person(&holder);
-        let issue = Issue { campaign: campaign.clone(), holder: person, label: asked.label.clone(), count };
-        let entry = Entry::new(Command::Issue(issue), by(asked.reason.clone())).naming([holder.clone()]);
+        let (label, for_partner) = (asked.label.clone(), user.is_none());
+        let issue = Issue { campaign: campaign.clone(), holder: person, label, count, for_partner };
+        let entry = Entry::new(Command::Issue(issue), by(asked.reason.clone())).naming(user.clone());
         let issued = match app.ledger.submit(entry).await {
             Ok(Reply::Issued(codes)) => codes,
             Ok(_) => return Err(Problem::internal("an answer of another kind")),
             Err(fail) => return Err(Problem::from(fail).with("issued", asked.count - left)),
         };
-        issued.iter().for_each(|code| rows.push_str(&row(app, code, holder.as_str())));
+        issued.iter().for_each(|code| rows.push_str(&row(app, code, &shown)));
         left -= count;
     }
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))], rows).into_response())
+}
+
+/// A user, or a partner, who has no user id.
+fn holder(app: &App, user: Option<&str>, partner: Option<&str>) -> Result<(Option<UserId>, Person), Problem> {
+    match (user, partner) {
+        (Some(user), None) => {
+            let user = UserId::parse(user).map_err(|fault| Problem::bad_request(fault.to_string()))?;
+            let person = app.ledger.person(&user);
+            Ok((Some(user), person))
+        }
+        (None, Some(partner)) => {
+            let id = Id::parse(partner).ok_or_else(|| Problem::not_found("no such partner"))?;
+            Ok((None, Partner::person(id)))
+        }
+        _ => Err(Problem::bad_request("say whose they are: assigned_to, a user id, or partner")),
+    }
 }
 
 fn row(app: &App, code: &crate::domain::code::Code, holder: &str) -> String {

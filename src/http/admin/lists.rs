@@ -25,16 +25,16 @@ use std::sync::Arc;
 const USUAL: usize = 50;
 const MOST: usize = 500;
 
-struct Wish {
-    status: Option<String>,
-    campaign: Option<String>,
-    person: Option<Person>,
-    limit: usize,
-    cursor: Option<Vec<u8>>,
+pub struct Wish {
+    pub status: Option<String>,
+    pub campaign: Option<String>,
+    pub person: Option<Person>,
+    pub limit: usize,
+    pub cursor: Option<Vec<u8>>,
 }
 
 impl Wish {
-    fn read(app: &App, uri: &Uri) -> Result<Wish, Problem> {
+    pub fn read(app: &App, uri: &Uri) -> Result<Wish, Problem> {
         let [status, campaign, user, limit, cursor] = query(uri, ["status", "campaign", "user", "limit", "cursor"])?;
         let user = user.map(|user| UserId::parse(&user)).transpose();
         let user = user.map_err(|fault| Problem::bad_request(format!("user: {fault}")))?;
@@ -49,7 +49,7 @@ impl Wish {
             cursor: cursor.map_err(|()| Problem::bad_request("the cursor is not one of ours"))?,
         })
     }
-    fn keeps(&self, campaign: Option<&str>, status: &str) -> bool {
+    pub fn keeps(&self, campaign: Option<&str>, status: &str) -> bool {
         self.status.as_deref().is_none_or(|wanted| wanted == status)
             && self.campaign.as_deref().is_none_or(|wanted| campaign == Some(wanted))
     }
@@ -66,7 +66,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if digits { (0..text.len()).step_by(2).map(pair).collect() } else { None }
 }
 
-fn answer(items: Vec<Value>, next: Option<&[u8]>) -> Response {
+pub fn answer(items: Vec<Value>, next: Option<&[u8]>) -> Response {
     ok(&json!({ "items": items, "next_cursor": next.map(hex) }))
 }
 

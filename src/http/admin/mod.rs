@@ -4,9 +4,11 @@ mod codes;
 mod completions;
 mod explain;
 mod lists;
+mod money;
 mod notifications;
 mod outbox;
 mod overview;
+mod partners;
 mod rules;
 mod users;
 
@@ -51,6 +53,26 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/completions/{id}/reject", post(completions::reject))
         .route("/completions/{id}/reverse", post(completions::reverse))
         .route("/redemptions", get(lists::redemptions))
+        .route("/partners", get(partners::list).post(partners::make))
+        .route("/partners/{id}", get(partners::one).post(partners::change).delete(partners::erase))
+        .route("/partners/{id}/coupons", post(partners::add_coupon))
+        .route("/partners/{id}/coupons/{coupon}/end", post(partners::end_coupon))
+        .route("/partners/{id}/statement", get(partners::statement))
+        .route("/partners/{id}/link", post(partners::link))
+        .route("/conversions", get(money::conversions))
+        .route("/conversions/approve", post(money::approve_many))
+        .route("/conversions/{id}/approve", post(money::approve))
+        .route("/conversions/{id}/reject", post(money::reject))
+        .route("/payouts", get(money::payouts).post(money::draft))
+        .route("/payouts.csv", get(money::file))
+        .route("/payouts/{id}", get(money::payout))
+        .route("/payouts/{id}/approve", post(money::approve_payout))
+        .route("/payouts/{id}/send", post(money::send))
+        .route("/payouts/{id}/settle", post(money::settle))
+        .route("/payouts/{id}/fail", post(money::fail))
+        .route("/payouts/{id}/cancel", post(money::cancel))
+        .route("/alerts", get(money::alerts))
+        .route("/reconciliation", get(money::reconciliations).post(money::reconcile))
         .route("/outbox", get(lists::outbox))
         .route("/journal", get(lists::journal))
         .route("/outbox/{id}/retry", post(outbox::retry))
@@ -88,6 +110,7 @@ pub struct Target {
     app: Option<String>,
     id: Option<String>,
     subject: Option<String>,
+    coupon: Option<String>,
 }
 
 impl Admin {

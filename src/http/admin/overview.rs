@@ -38,7 +38,7 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
             .map(|word| list::count(&*store, "code", id, word))
             .sum::<Result<u64, Error>>()?;
         let rate = if handed == 0 { Value::Null } else { json!(credited as f64 / handed as f64) };
-        let body = json!({
+        let mut body = json!({
             "codes": of("code", &["pending", "used", "expired", "void"])?,
             "claims": of("claim", &["pending", "completed", "rejected", "superseded"])?,
             "redemptions": of("redemption", &["unattributed", "attributed", "rejected"])?,
@@ -46,6 +46,11 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
             "referrers": list::count(&*store, "referrer", id, "")?,
             "completions_per_code": rate,
         });
+        if campaign.policy.payout.is_some() {
+            body["partners"] = of("partner", &["active", "paused", "erased"])?;
+            body["conversions"] = of("conversion", &["pending", "approved", "rejected", "paid", "test"])?;
+            body["payouts"] = of("payout", &["draft", "approved", "sent", "settled", "failed", "cancelled"])?;
+        }
         campaigns.insert(id.clone(), body);
     }
     let unmatched = list::count(&*store, "redemption", "", "unattributed")?;
@@ -55,9 +60,14 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
         webhooks.insert(source.word().to_owned(), heard.map(|heard| rfc3339(heard.last)).into());
         quiet.extend(heard.filter(|heard| heard.is_quiet(app.clock.now())).map(|_| source.word()));
     }
+    let sales = |status| list::count(&*store, "sale", "", status);
+    let alerts: u64 =
+        list::counts(&*store, "alert")?.into_iter().filter(|(_, status, _)| status == "open").map(|row| row.2).sum();
     Ok(ok(&json!({
         "app": app.config.name,
         "campaigns": campaigns,
+        "sales": { "attributed": sales("attributed")?, "unattributed": sales("unattributed")? },
+        "open_alerts": alerts,
         "redemptions_of_other_offers": unmatched,
         "outbox": outbox(app)?,
         "last_webhook": webhooks,

@@ -2,6 +2,7 @@
 
 mod apple;
 mod revenuecat;
+mod tremendous;
 
 use super::front::App;
 use axum::Router;
@@ -13,4 +14,5 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/webhooks/revenuecat", post(revenuecat::event))
         .route("/webhooks/apple", post(apple::production))
         .route("/webhooks/apple/sandbox", post(apple::sandbox))
+        .route("/webhooks/tremendous", post(tremendous::event))
 }

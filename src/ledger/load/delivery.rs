@@ -2,15 +2,18 @@
 
 use super::Load;
 use super::case::{case, circle, rows_of};
+use super::partner::{custom_code, day, paying};
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::completion::Completion;
 use crate::domain::decide::delivery::{
     Begin, BeginFamily, Discard, DiscardFamily, Recover, RecoverFamily, Retry, RetryFamily, Settle, SettleFamily,
 };
-use crate::domain::decide::outcome::{Extending, ItemFacts, Stock};
-use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
+use crate::domain::decide::outcome::{Extending, ItemFacts, Minting, Stock};
+use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Order, Outcome};
 use crate::domain::extension::Extension;
+use crate::domain::partner::Coupon;
+use crate::domain::reconciliation::Reported;
 use crate::ledger::Error;
 use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
 use crate::ledger::store::Store;
@@ -20,15 +23,25 @@ macro_rules! by_item {
     ($($family:ident $command:ident),*) => {$(
         impl Load for $family {
             fn load<S: Store>(store: &S, command: &$command, _: At) -> Result<ItemFacts, Error> {
-                item(store, command.item)
+                item(store, command.item, &[])
             }
         }
     )*};
 }
 
-by_item!(BeginFamily Begin, SettleFamily Settle, RecoverFamily Recover, RetryFamily Retry, DiscardFamily Discard);
+by_item!(BeginFamily Begin, RecoverFamily Recover, RetryFamily Retry, DiscardFamily Discard);
 
-fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
+impl Load for SettleFamily {
+    fn load<S: Store>(store: &S, command: &Settle, _: At) -> Result<ItemFacts, Error> {
+        let reported = match &command.outcome {
+            Outcome::Done(Answer::Report(Some(lines))) => lines.as_slice(),
+            _ => &[],
+        };
+        item(store, command.item, reported)
+    }
+}
+
+fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFacts, Error> {
     let item: Option<Item> = store.row(&item_key(id))?;
     let mut facts = ItemFacts {
         item,
@@ -39,6 +52,9 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
         hearing: None,
         case: None,
         extending: None,
+        minting: None,
+        paying: None,
+        day: None,
     };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
@@ -71,6 +87,12 @@ fn item<S: Store>(store: &S, id: ItemId) -> Result<ItemFacts, Error> {
             let (bought, before) = (rows_of(store, &own)?, rows_of(store, &own)?);
             facts.extending = Some(Extending { extension, bought, before, owed, person: own.name(), account });
         }
+        Effect::MakeCustomCode { coupon } | Effect::EndCustomCode { coupon } => {
+            let coupon: Coupon = store.row(coupon.as_bytes())?.ok_or(Error::Broken("a delivery about no coupon"))?;
+            facts.minting = Some(Minting { code: custom_code(store, &coupon)?, coupon });
+        }
+        Effect::PayOut { payout } | Effect::AskPayout { payout } => facts.paying = paying(store, *payout)?,
+        Effect::FetchReport { date } => facts.day = Some(day(store, *date, reported)?),
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
         Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } | Effect::MarkDevice { .. } => {}
     }

@@ -2,6 +2,7 @@
 
 use super::Load;
 use super::case::case_of;
+use super::partner::redeemed_with;
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
@@ -16,7 +17,8 @@ use crate::ledger::table::Tab;
 impl Load for DueFamily {
     fn load<S: Store>(store: &S, due: &Due, _: At) -> Result<DueFacts, Error> {
         let stands = store.get(Tab::Due, &due_key(due))?.is_some();
-        let mut facts = DueFacts { stands, stock: None, codes: None, case: None, claim: None };
+        let mut facts =
+            DueFacts { stands, stock: None, codes: None, case: None, claim: None, redeemed: Vec::new(), payout: None };
         match &due.what {
             DueWhat::TakeOff { campaign, .. } => facts.stock = stock(store, campaign)?,
             DueWhat::Expire { batch, chunk } => {
@@ -30,6 +32,8 @@ impl Load for DueFamily {
                 facts.codes = Some(codes);
             }
             DueWhat::Release { completion } => facts.case = case_of(store, *completion)?,
+            DueWhat::Attribute { coupon, after } => facts.redeemed = redeemed_with(store, *coupon, *after)?,
+            DueWhat::AskPayout { payout } => facts.payout = store.row(payout.as_bytes())?,
             DueWhat::Forget { .. } => {}
             DueWhat::LookUp { campaign, referee, .. } => {
                 let claim: Option<Claim> = store.row(&claim_key(campaign, *referee))?;

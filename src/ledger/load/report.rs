@@ -15,6 +15,7 @@ use crate::domain::purchase::{About, Purchase, Report, Source};
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
+use crate::domain::sale::Sale;
 use crate::domain::subscription::{Owner, Subscription};
 use crate::ledger::Error;
 use crate::ledger::record::decode;
@@ -131,6 +132,9 @@ fn bought<S: Store>(
         subscription = known.clone().merged(subscription);
     }
     facts.refund = store.row(Refund::id(&purchase.transaction_id).as_bytes())?;
+    if facts.rules.iter().any(|rules| rules.policy.payout.is_some()) {
+        facts.sale = store.row(Sale::id(&purchase.transaction_id).as_bytes())?;
+    }
     if let Some(id) = &subscription.app_transaction_id {
         facts.downloads = vec![download(store, id)?];
     }
@@ -140,7 +144,9 @@ fn bought<S: Store>(
     load_cases(store, facts, subscription.person())?;
     // Only RevenueCat's field was ever seen with a code in it.
     let code: Option<Code> = match purchase.offer.as_deref().and_then(CodeText::parse) {
-        Some(text) if source == Source::RevenueCat => store.row(&code_key(&text))?,
+        Some(text) if source == Source::RevenueCat => {
+            store.row(&code_key(&text))?.filter(|code: &Code| !code.is_custom)
+        }
         _ => None,
     };
     let rules = match &code {

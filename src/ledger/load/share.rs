@@ -9,6 +9,7 @@ use crate::domain::code::CodeText;
 use crate::domain::decide::Draw;
 use crate::domain::decide::share::{Issue, IssueFacts, IssueFamily, MyCode, MyCodeFacts, ShareFamily, Shelf, Standing};
 use crate::domain::id::Person;
+use crate::domain::partner::Partner;
 use crate::domain::policy::{PoolRules, Rules};
 use crate::domain::pool::Pool;
 use crate::domain::referrer::Referrer;
@@ -45,7 +46,8 @@ impl Load for IssueFamily {
     fn load<S: Store>(store: &S, command: &Issue, now: At) -> Result<IssueFacts, Error> {
         let (slug, referrer) = seat(store, &command.campaign, command.holder)?;
         let shelf = shelf(store, &command.campaign, command.count, now)?;
-        Ok(IssueFacts { shelf, referrer, slug })
+        let partner = store.row(Partner::held_by(command.holder).as_bytes())?;
+        Ok(IssueFacts { partner, shelf, referrer, slug })
     }
 }
 

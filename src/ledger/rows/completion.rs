@@ -1,6 +1,6 @@
 //! Redemptions, completions, and what was granted for them.
 
-use super::{Row, count_key, of_person};
+use super::{Row, count_key, of_offer_prefix, of_person};
 use crate::domain::completion::Completion;
 use crate::domain::extension::Extension;
 use crate::domain::id::Id;
@@ -17,7 +17,11 @@ impl Row for Redemption {
         redemption_key(self.id)
     }
     fn index(&self) -> Index {
-        self.user.map(|user| of_person(user, Tab::Redemption, &self.key())).into_iter().collect()
+        let key = self.key();
+        let of_offer = of_offer_prefix(&self.offer, Some(self.redeemed_at.pacific_date()));
+        let mut rows = vec![(Tab::OfOffer, Key::new().bytes(&of_offer).bytes(&key).done(), Vec::new())];
+        rows.extend(self.user.map(|user| of_person(user, Tab::Redemption, &key)));
+        rows
     }
     fn count(&self) -> Option<Vec<u8>> {
         Some(count_key("redemption", self.campaign.as_deref().unwrap_or(""), self.state.word()))

@@ -52,6 +52,14 @@ pub fn due_key(due: &Due) -> Vec<u8> {
     match &due.what {
         DueWhat::TakeOff { campaign, batch } => key.text("take-off").text(campaign).bytes(batch.as_bytes()).done(),
         DueWhat::Release { completion } => key.text("release").bytes(completion.as_bytes()).done(),
+        DueWhat::Attribute { coupon, after } => {
+            let key = key.text("attribute").bytes(coupon.as_bytes());
+            match after {
+                Some((day, id)) => key.at(day.start()).bytes(id.as_bytes()).done(),
+                None => key.done(),
+            }
+        }
+        DueWhat::AskPayout { payout } => key.text("ask-payout").bytes(payout.as_bytes()).done(),
         DueWhat::Forget { network } => key.text("forget").bytes(network.as_bytes()).done(),
         DueWhat::LookUp { campaign, referee, claimed_at, round } => {
             let key = key.text("look-up").text(campaign).bytes(referee.as_bytes());

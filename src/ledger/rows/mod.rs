@@ -4,6 +4,7 @@
 mod code;
 mod completion;
 mod delivery;
+mod partner;
 mod person;
 mod purchase;
 mod stock;
@@ -19,6 +20,9 @@ use serde::de::DeserializeOwned;
 pub use code::{claim_key, code_key, referrer_key};
 pub use completion::{redemption_key, spent_key};
 pub use delivery::{due_key, item_key, lane_prefix};
+pub use partner::{
+    balance_key, of_offer_prefix, of_order_key, of_subscription_prefix, payable_prefix, reconciliation_key,
+};
 pub use person::move_key;
 pub use purchase::hearing_key;
 pub use stock::chunk_key;
@@ -28,6 +32,10 @@ pub trait Row: Serialize + DeserializeOwned {
     fn key(&self) -> Vec<u8>;
     /// Rows of derived tables: table, key, value.
     fn index(&self) -> Vec<(Tab, Vec<u8>, Vec<u8>)> {
+        Vec::new()
+    }
+    /// What it adds to balances.
+    fn sums(&self) -> Vec<(Vec<u8>, i64)> {
         Vec::new()
     }
     /// What this row is counted under, as it stands.

@@ -48,6 +48,8 @@ fn check<R: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, row: &
     assert_eq!(&decode::<R>(&bytes, "golden").unwrap(), row, "{name}");
 }
 
+mod money;
+
 #[test]
 fn every_record_is_read_as_it_was_written() {
     let (one, two, id) = (Person([1; 16]), Person([2; 16]), Id([3; 16]));

@@ -400,7 +400,8 @@ fn names_that_nobody_has_are_refused() {
         assert_eq!(house.ask(Command::MyCode(ask)).unwrap_err(), Refusal::UnknownCampaign, "{campaign:?}");
         let ask = Refill { campaign: campaign.into(), by_hand: true };
         assert_eq!(house.ask(Command::Refill(ask)).unwrap_err(), Refusal::UnknownCampaign, "{campaign:?}");
-        let ask = Issue { campaign: campaign.into(), holder: house.person("jo"), label: None, count: 1 };
+        let ask =
+            Issue { campaign: campaign.into(), holder: house.person("jo"), label: None, count: 1, for_partner: false };
         assert_eq!(house.ask(Command::Issue(ask)).unwrap_err(), Refusal::UnknownCampaign, "{campaign:?}");
     }
 }

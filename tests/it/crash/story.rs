@@ -266,7 +266,7 @@ impl Story {
     fn issue(&mut self) -> Entry {
         let (who, count) = (user("creator"), 1 + self.rng.below(3) as u32);
         let holder = self.ledger.person(&who);
-        let issue = Issue { campaign: CAMPAIGN.into(), holder, label: Some("list".into()), count };
+        let issue = Issue { campaign: CAMPAIGN.into(), holder, label: Some("list".into()), count, for_partner: false };
         let by = By::Admin { token: "ops".into(), reason: None };
         Entry::new(Command::Issue(issue), by).naming([who])
     }
@@ -398,7 +398,16 @@ impl Story {
             }
             (_, Effect::Extend { .. }) => Outcome::Done(Answer::Extended { until: NOON }),
             (n, Effect::AskDevice { .. }) => Outcome::Done(Answer::Device { bit0: n > 7, bit1: n % 2 == 0 }),
-            (_, Effect::SetAppAccountToken { .. } | Effect::MarkDevice { .. }) => Outcome::Done(Answer::Sent),
+            (n, Effect::MakeCustomCode { .. }) => {
+                Outcome::Done(Answer::CustomCodeMade { apple_id: format!("code-{n}") })
+            }
+            (_, Effect::FetchReport { .. }) => Outcome::Done(Answer::Report(None)),
+            (_, Effect::PayOut { .. } | Effect::AskPayout { .. }) => {
+                Outcome::Done(Answer::Disputed { why: "another".into() })
+            }
+            (_, Effect::SetAppAccountToken { .. } | Effect::MarkDevice { .. } | Effect::EndCustomCode { .. }) => {
+                Outcome::Done(Answer::Sent)
+            }
         }
     }
 }

@@ -8,7 +8,10 @@ use referd::cli::house::{House, Motor};
 use referd::clock::{Clock, ManualClock};
 use referd::config::{self, AdminListen, Auth, Campaign, Config, Secret, Server, Tls};
 use referd::domain::at::{At, Span};
-use referd::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
+use referd::domain::money::BasisPoints;
+use referd::domain::policy::{
+    Accept, AttributionRules, Environment, FraudRules, Kind, PayoutRules, Policy, PoolRules, RewardRules, Touch,
+};
 use referd::entropy::SeededEntropy;
 use referd::fake::app_store_connect::{self as apple, AppStoreConnect, Key, Offer};
 use referd::fake::app_store_server::{self, AppStoreServer};
@@ -17,6 +20,7 @@ use referd::fake::apple_event::{App, Notification, Transaction, body};
 use referd::fake::device_check::{self, DeviceCheck};
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::revenuecat_event::Event;
+use referd::fake::tremendous::{self, Tremendous};
 use referd::ledger::Store;
 use referd::ledger::table::Tab;
 use referd::ledger::verify::verify;
@@ -36,6 +40,8 @@ const KEY_ID: &str = "KEYFORTEST";
 const ISSUER: &str = "57246542-0000-4000-8000-000000000002";
 const TEAM: &str = "TEAM123456";
 const API_KEY: &str = "sk_key_of_the_tests";
+const TREMENDOUS_KEY: &str = "TEST_key_of_the_tests";
+const TREMENDOUS_HOOK: &str = "tremendous-hook-of-the-tests";
 const SEED: u8 = 7;
 
 pub struct World {
@@ -48,6 +54,7 @@ pub struct World {
     /// Apple's notifications and the App Store Server API, signed by a root of their own.
     pub store: AppStoreServer,
     pub devices: DeviceCheck,
+    pub tremendous: Tremendous,
     _folder: Folder,
     done: bool,
 }
@@ -98,6 +105,15 @@ impl World {
         if let Some(known) = &mut app.device_check {
             known.base_url = devices.base_url().to_owned();
         }
+        let setup = tremendous::Setup {
+            api_key: TREMENDOUS_KEY.to_owned(),
+            webhook_key: TREMENDOUS_HOOK.to_owned(),
+            clock: clock.clone(),
+        };
+        let tremendous = Tremendous::start(setup).await.expect("Tremendous starts");
+        if let Some(known) = &mut app.tremendous {
+            known.base_url = tremendous.base_url().to_owned();
+        }
         let mut signing = None;
         if let Some(known) = &mut app.revenuecat {
             known.base_url = revenuecat.base_url().to_owned();
@@ -116,6 +132,7 @@ impl World {
             revenuecat,
             store,
             devices,
+            tremendous,
             _folder: folder,
             done: false,
         }
@@ -141,6 +158,23 @@ impl World {
                 base_url: String::new(),
             });
             config.apps[0].campaigns[0].policy.fraud.device_check = true;
+            change(config);
+        })
+        .await
+    }
+
+    /// A world with a campaign of partners beside the one of friends, whose commissions can be paid at once.
+    pub async fn with_partners(change: impl FnOnce(&mut Config)) -> World {
+        World::with_apple(|config| {
+            let app = &mut config.apps[0];
+            app.tremendous = Some(config::Tremendous {
+                api_key: Secret::new(TREMENDOUS_KEY),
+                base_url: String::new(),
+                funding_source_id: "BALANCE".to_owned(),
+                campaign_id: Some("CAMPAIGN1".to_owned()),
+                webhook_key: Some(Secret::new(TREMENDOUS_HOOK)),
+            });
+            app.campaigns.push(creators());
             change(config);
         })
         .await
@@ -294,6 +328,7 @@ impl World {
         self.revenuecat.faults().clear();
         self.store.faults().clear();
         self.devices.faults().clear();
+        self.tremendous.faults().clear();
         self.settle().await;
         for _ in 0..48 {
             if self.open_deliveries().await == 0 {
@@ -373,6 +408,24 @@ fn app() -> config::App {
         notifications: config::Notifications { max_age_days: 8 },
         campaigns: vec![campaign()],
     }
+}
+
+/// A campaign of partners without an offer of its own.
+pub fn creators() -> Campaign {
+    let mut creators = campaign();
+    creators.policy.campaign = "creators".to_owned();
+    creators.policy.kind = Kind::Partner;
+    creators.policy.offer = String::new();
+    creators.policy.offer_code_id = String::new();
+    creators.policy.reward = RewardRules::of_days(0);
+    creators.policy.payout = Some(PayoutRules {
+        touch: Touch::First,
+        minimum: 0,
+        hold_days: 0,
+        own_offers_max: 10,
+        proceeds: BasisPoints::new(7_000).expect("a part"),
+    });
+    creators
 }
 
 fn asks_apple() -> config::AppStoreServer {

@@ -1,0 +1,49 @@
+//! Something that a person has to look at. One that is raised again stays one.
+
+use super::at::At;
+use super::id::Id;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    pub kind: AlertKind,
+    /// What it is about: a day and an offer, a payout.
+    pub about: String,
+    pub detail: String,
+    pub raised_at: At,
+    /// When it turned out to be settled.
+    pub cleared_at: Option<At>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AlertKind {
+    /// Apple counted other redemptions than we did.
+    RedemptionsDiffer,
+    /// A payout needs somebody.
+    PayoutInTrouble,
+    PayoutFailed,
+    CustomCodeFailed,
+}
+
+impl AlertKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            AlertKind::RedemptionsDiffer => "redemptions_differ",
+            AlertKind::PayoutInTrouble => "payout_in_trouble",
+            AlertKind::PayoutFailed => "payout_failed",
+            AlertKind::CustomCodeFailed => "custom_code_failed",
+        }
+    }
+}
+
+impl Alert {
+    pub fn id(kind: AlertKind, about: &str) -> Id {
+        Id::of("alert", &[kind.word().as_bytes(), about.as_bytes()])
+    }
+    pub fn raise(kind: AlertKind, about: &str, detail: String, now: At) -> Alert {
+        Alert { kind, about: about.to_owned(), detail, raised_at: now, cleared_at: None }
+    }
+    pub fn is_open(&self) -> bool {
+        self.cleared_at.is_none()
+    }
+}

@@ -1,0 +1,400 @@
+//! Partners, what identifies their sales, and how they stand.
+
+use super::lists::{Wish, answer};
+use super::{Admin, Parts, Target, by};
+use crate::domain::at::Span;
+use crate::domain::code::CodeText;
+use crate::domain::commission::{Base, Rate, Recurring, Terms};
+use crate::domain::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner, MakePartner, Wanted};
+use crate::domain::decide::{Command, Reply};
+use crate::domain::id::Id;
+use crate::domain::money::{BasisPoints, Currency, Money};
+use crate::domain::partner::{Contact, Partner, Rail};
+use crate::http::extract::{json, json_body, ok, query};
+use crate::http::front::App;
+use crate::http::limits::BODY_MAX;
+use crate::http::problem::Problem;
+use crate::http::statement;
+use crate::ledger::store::Store;
+use crate::ledger::{Aside, Entry, list, people};
+use crate::wire::text::{parse_date, rfc3339};
+use crate::wire::view;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hyper::{StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::{Value, json as object};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RateBody {
+    Share { basis_points: u32, of: BaseBody },
+    Fixed { amount: i64, currency: String },
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BaseBody {
+    Price,
+    Proceeds,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RecurringBody {
+    Word(RecurringWord),
+    Months { months: u32 },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RecurringWord {
+    First,
+    Always,
+}
+
+#[derive(Default, Deserialize)]
+struct PayoutBody {
+    rail: Option<String>,
+    email: Option<String>,
+}
+
+/// A new partner, or what is to be otherwise with one.
+#[derive(Deserialize)]
+struct PartnerBody {
+    name: Option<String>,
+    email: Option<String>,
+    campaign: Option<String>,
+    country: Option<String>,
+    has_tax_form: Option<bool>,
+    status: Option<String>,
+    commission: Option<RateBody>,
+    recurring: Option<RecurringBody>,
+    products: Option<BTreeMap<String, RateBody>>,
+    payout: Option<PayoutBody>,
+    reason: Option<String>,
+}
+
+impl RateBody {
+    fn read(&self) -> Result<Rate, Problem> {
+        match self {
+            RateBody::Share { basis_points, of } => {
+                let share = BasisPoints::new(*basis_points);
+                let share = share.ok_or_else(|| Problem::bad_request("basis_points is 0 to 10000"))?;
+                let of = match of {
+                    BaseBody::Price => Base::Price,
+                    BaseBody::Proceeds => Base::Proceeds,
+                };
+                Ok(Rate::Share { of, share })
+            }
+            RateBody::Fixed { amount, currency } => {
+                let currency = read_currency(currency)?;
+                if !(0..=1_000_000_000_000).contains(amount) {
+                    return Err(Problem::bad_request("amount is a number of minor units, not below zero"));
+                }
+                Ok(Rate::Fixed(Money::new(*amount, currency)))
+            }
+        }
+    }
+}
+
+pub fn read_currency(text: &str) -> Result<Currency, Problem> {
+    Currency::parse(text).ok_or_else(|| Problem::bad_request("currency is a code of ISO 4217, as USD"))
+}
+
+fn read_recurring(body: &RecurringBody) -> Result<Recurring, Problem> {
+    match body {
+        RecurringBody::Word(RecurringWord::First) => Ok(Recurring::First),
+        RecurringBody::Word(RecurringWord::Always) => Ok(Recurring::Always),
+        RecurringBody::Months { months } if (1..=1_200).contains(months) => Ok(Recurring::Months(*months)),
+        RecurringBody::Months { .. } => Err(Problem::bad_request("months is 1 to 1200")),
+    }
+}
+
+fn read_rail(text: &str) -> Result<Rail, Problem> {
+    match text {
+        "csv" => Ok(Rail::Csv),
+        "tremendous" => Ok(Rail::Tremendous),
+        "none" => Ok(Rail::None),
+        _ => Err(Problem::bad_request("payout.rail is csv, tremendous or none")),
+    }
+}
+
+/// The terms as they are asked for, on top of those that hold.
+fn read_terms(
+    known: Option<&Terms>,
+    rate: Option<&RateBody>,
+    recurring: Option<&RecurringBody>,
+    products: Option<&BTreeMap<String, RateBody>>,
+) -> Result<Option<Terms>, Problem> {
+    if rate.is_none() && recurring.is_none() && products.is_none() {
+        return Ok(None);
+    }
+    let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
+    let rate = rate.map(RateBody::read).transpose()?.or(known.map(|known| known.rate));
+    let recurring = recurring.map(read_recurring).transpose()?.or(known.map(|known| known.recurring));
+    let products = match products {
+        Some(given) => {
+            let one = |(product, rate): (&String, &RateBody)| Ok((product.clone(), rate.read()?));
+            given.iter().map(one).collect::<Result<BTreeMap<_, _>, Problem>>()?
+        }
+        None => known.map(|known| known.products.clone()).unwrap_or_default(),
+    };
+    Ok(Some(Terms {
+        rate: rate.ok_or_else(|| missing("commission"))?,
+        recurring: recurring.ok_or_else(|| missing("recurring"))?,
+        products,
+    }))
+}
+
+fn is_line(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.split_once('@');
+    is_line(text, 254)
+        && !text.contains(char::is_whitespace)
+        && parts.is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'))
+}
+
+impl PartnerBody {
+    /// The contact as it is asked for, on top of what is known.
+    fn contact(&self, known: Contact) -> Result<Contact, Problem> {
+        let payout_email = self.payout.as_ref().and_then(|payout| payout.email.clone());
+        let contact = Contact {
+            name: self.name.clone().unwrap_or(known.name),
+            email: self.email.clone().or(known.email),
+            payout_email: payout_email.or(known.payout_email),
+            country: self.country.clone().or(known.country),
+            has_tax_form: self.has_tax_form.unwrap_or(known.has_tax_form),
+        };
+        if !is_line(&contact.name, 200) {
+            return Err(Problem::bad_request("name is a line of at most 200 characters"));
+        }
+        if [&contact.email, &contact.payout_email].into_iter().flatten().any(|address| !is_address(address)) {
+            return Err(Problem::bad_request("email is an address, as jen@example.com"));
+        }
+        let is_country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if contact.country.as_ref().is_some_and(|country| !is_country(country)) {
+            return Err(Problem::bad_request("country is two capital letters of ISO 3166-1, as DE"));
+        }
+        Ok(contact)
+    }
+
+    fn rail(&self) -> Result<Option<Rail>, Problem> {
+        self.payout.as_ref().and_then(|payout| payout.rail.as_deref()).map(read_rail).transpose()
+    }
+}
+
+impl Target {
+    /// The id in the path, if it is one.
+    pub(super) fn id(&self, noun: &str) -> Result<Id, Problem> {
+        self.id.as_deref().and_then(Id::parse).ok_or_else(|| Problem::not_found(format!("no such {noun}")))
+    }
+}
+
+fn shown(app: &App, partner: &Partner) -> Result<Value, Problem> {
+    let contact = people::contact(&*app.ledger.snapshot(), partner.id)?;
+    Ok(view::partner(partner, contact.as_ref()))
+}
+
+pub fn known(app: &App, target: &Target) -> Result<Partner, Problem> {
+    let partner: Option<Partner> = app.ledger.snapshot().row(target.id("partner")?.as_bytes())?;
+    partner.ok_or_else(|| Problem::not_found("no such partner"))
+}
+
+async fn submit(app: &App, entry: Entry, status: StatusCode) -> Result<Response, Problem> {
+    match app.ledger.submit(entry).await? {
+        Reply::Partner(partner) => Ok(json(status, &shown(app, &partner)?)),
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+pub async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
+    let keep = |row: &Partner| wish.keeps(Some(&row.campaign), row.state.word());
+    let page = list::rows(&*store, wish.cursor.as_deref(), wish.limit, keep)?;
+    let items = page.items.iter().map(|row| shown(app, row)).collect::<Result<Vec<_>, _>>()?;
+    Ok(answer(items, page.next.as_deref()))
+}
+
+pub async fn one(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    Ok(ok(&shown(app, &known(app, &target)?)?))
+}
+
+pub async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let asked: PartnerBody = json_body(body, BODY_MAX).await?;
+    let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
+    let campaign = asked.campaign.clone().ok_or_else(|| missing("campaign"))?;
+    let terms = read_terms(None, asked.commission.as_ref(), asked.recurring.as_ref(), asked.products.as_ref())?;
+    let terms = terms.ok_or_else(|| missing("commission"))?;
+    if asked.name.is_none() {
+        return Err(missing("name"));
+    }
+    let contact = asked.contact(Contact::default())?;
+    let rail = asked.rail()?.unwrap_or(Rail::None);
+    let command = Command::MakePartner(MakePartner { campaign, terms, rail });
+    let entry = Entry::new(command, by(asked.reason)).aside(Some(Aside::Contact(contact)));
+    submit(app, entry, StatusCode::CREATED).await
+}
+
+pub async fn change(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let known = known(app, &target)?;
+    let asked: PartnerBody = json_body(body, BODY_MAX).await?;
+    let current = known.terms.last().map(|(_, terms)| terms);
+    let terms = read_terms(current, asked.commission.as_ref(), asked.recurring.as_ref(), asked.products.as_ref())?;
+    let is_paused = match asked.status.as_deref() {
+        None => None,
+        Some("active") => Some(false),
+        Some("paused") => Some(true),
+        Some(_) => return Err(Problem::bad_request("status is active or paused; DELETE erases a partner")),
+    };
+    if asked.campaign.as_ref().is_some_and(|campaign| *campaign != known.campaign) {
+        return Err(Problem::bad_request("a partner stays in their campaign"));
+    }
+    let before = people::contact(&*app.ledger.snapshot(), known.id)?;
+    let before = before.ok_or_else(|| Problem::not_found("no such partner"))?;
+    let contact = asked.contact(before)?;
+    let command = Command::ChangePartner(ChangePartner { partner: known.id, terms, rail: asked.rail()?, is_paused });
+    let entry = Entry::new(command, by(asked.reason)).aside(Some(Aside::Contact(contact)));
+    submit(app, entry, StatusCode::OK).await
+}
+
+pub async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let partner = target.id("partner")?;
+    let command = Command::ErasePartner(ErasePartner { partner });
+    let entry = Entry::new(command, by(None)).aside(Some(Aside::Forget(partner)));
+    submit(app, entry, StatusCode::OK).await
+}
+
+#[derive(Deserialize)]
+struct CouponBody {
+    offer: Option<String>,
+    custom_code: Option<String>,
+    count: Option<u32>,
+    expires_at: Option<String>,
+    offer_code_id: Option<String>,
+    commission: Option<RateBody>,
+    recurring: Option<RecurringBody>,
+    products: Option<BTreeMap<String, RateBody>>,
+    reason: Option<String>,
+}
+
+/// Apple makes no fewer of a custom code.
+const FEWEST: u32 = 500;
+
+impl CouponBody {
+    fn wanted(&self, app: &App) -> Result<Wanted, Problem> {
+        match (&self.offer, &self.custom_code) {
+            (Some(offer), None) if is_line(offer, 255) => Ok(Wanted::Offer(offer.clone())),
+            (Some(_), None) => Err(Problem::bad_request("offer is the offer's reference name")),
+            (None, Some(code)) => {
+                let code = CodeText::parse(code).map(|code| code.upper());
+                let code =
+                    code.ok_or_else(|| Problem::bad_request("custom_code is 1 to 64 letters and digits of ASCII"))?;
+                let count = self.count.unwrap_or(FEWEST);
+                if !(FEWEST..=1_000_000).contains(&count) {
+                    return Err(Problem::bad_request("count is 500 to 1000000: Apple makes no fewer"));
+                }
+                let expires = self.expires_at.as_deref().map(|text| {
+                    let date = parse_date(text.get(..10).unwrap_or(text));
+                    let date = date.filter(|date| date.codes_stop() > app.clock.now());
+                    date.ok_or_else(|| Problem::bad_request("expires_at is a date to come, YYYY-MM-DD"))
+                });
+                if app.config.app_store_connect.is_none() {
+                    return Err(Problem::bad_request("custom codes are made through app_store_connect: configure it"));
+                }
+                let offer_code_id = self.offer_code_id.clone().filter(|id| !id.is_empty());
+                Ok(Wanted::Custom { code, count, expires: expires.transpose()?, offer_code_id })
+            }
+            _ => Err(Problem::bad_request("say what identifies the sales: offer, or custom_code")),
+        }
+    }
+}
+
+pub async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let partner = known(app, &target)?;
+    let asked: CouponBody = json_body(body, BODY_MAX).await?;
+    let wanted = asked.wanted(app)?;
+    let current = partner.terms.last().map(|(_, terms)| terms);
+    let terms = read_terms(current, asked.commission.as_ref(), asked.recurring.as_ref(), asked.products.as_ref())?;
+    let command = Command::AddCoupon(AddCoupon { partner: partner.id, wanted, terms });
+    coupon(app, Entry::new(command, by(asked.reason))).await
+}
+
+/// Apple takes a custom code back for ever.
+pub async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let coupon_id = target.coupon.as_deref().and_then(Id::parse);
+    let coupon_id = coupon_id.ok_or_else(|| Problem::not_found("no such coupon"))?;
+    let known: Option<crate::domain::partner::Coupon> = app.ledger.snapshot().row(coupon_id.as_bytes())?;
+    let partner = target.id("partner")?;
+    if known.is_none_or(|known| known.partner != partner) {
+        return Err(Problem::not_found("no such coupon"));
+    }
+    coupon(app, Entry::new(Command::EndCoupon(EndCoupon { coupon: coupon_id }), by(None))).await
+}
+
+async fn coupon(app: &App, entry: Entry) -> Result<Response, Problem> {
+    let is_end = matches!(entry.command, Command::EndCoupon(_));
+    match app.ledger.submit(entry).await? {
+        Reply::Coupon { coupon, fresh, offers } => {
+            let status = if fresh && !is_end { StatusCode::CREATED } else { StatusCode::OK };
+            let mut shown = view::coupon(&coupon, app.clock.now());
+            shown["own_offers"] = object!({"in_use": offers.in_use, "limit": offers.limit});
+            Ok(json(status, &shown))
+        }
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+pub async fn statement(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let partner = known(app, &target)?;
+    let [format] = query(&uri, ["format"])?;
+    match format.as_deref() {
+        Some("csv") => statement::csv(app, &partner),
+        None | Some("json") => {
+            let mut shown = statement::json(app, &partner)?;
+            shown["partner"] = self::shown(app, &partner)?;
+            Ok(ok(&shown))
+        }
+        Some(_) => Err(Problem::bad_request("format is json or csv")),
+    }
+}
+
+#[derive(Deserialize)]
+struct LinkBody {
+    days: Option<i64>,
+}
+
+/// A link by which the partner sees their statement, for so many days.
+pub async fn link(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let partner = known(app, &target)?;
+    if partner.is_erased() {
+        return Err(Problem::not_found("no such partner"));
+    }
+    let body = crate::http::limits::read_body(body, BODY_MAX).await?;
+    let asked: LinkBody = match body.is_empty() {
+        true => LinkBody { days: None },
+        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request("the body is {\"days\": 30}"))?,
+    };
+    let days = asked.days.unwrap_or(30);
+    if !(1..=365).contains(&days) {
+        return Err(Problem::bad_request("days is 1 to 365"));
+    }
+    let until = app.clock.now().plus(Span::days(days));
+    let url = format!("{}/p/{}", app.public_url, statement::token(app, partner.id, until));
+    Ok(json(StatusCode::CREATED, &object!({"url": url, "expires_at": rfc3339(until)})))
+}
