@@ -27,7 +27,7 @@ pub(super) fn rules(
     let own_offers_max = attribution.count("own_offers_max", 0..=1000, 10);
     let mut payout = campaign.table_or_empty("payout");
     let minimum = payout.number("minimum", 0..=MOST).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-    let hold_days = payout.count("hold_days", 0..=3650, 30);
+    let hold_days = payout.count("hold_days", 0..=3650, 0);
     let proceeds = BasisPoints::new(payout.count("proceeds_basis_points", 0..=BasisPoints::ALL.get(), PROCEEDS));
     let proceeds = proceeds.unwrap_or(BasisPoints::ALL);
     (kind == Some(Kind::Partner)).then_some(PayoutRules { touch, minimum, hold_days, own_offers_max, proceeds })
@@ -95,7 +95,7 @@ mod tests {
 
     fn defaults() -> PayoutRules {
         let proceeds = BasisPoints::new(7000).expect("a part");
-        PayoutRules { touch: Touch::First, minimum: 0, hold_days: 30, own_offers_max: 10, proceeds }
+        PayoutRules { touch: Touch::First, minimum: 0, hold_days: 0, own_offers_max: 10, proceeds }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The books checked against themselves: the journal is replayed into an empty store, and every table
 //! must come out byte for byte as it stands.
 
-mod money;
+pub(super) mod money;
 
 use super::error::Error;
 use super::journal::{self, Entry};

@@ -22,10 +22,12 @@ enum Who {
     RevenueCat,
     /// Proves itself by what it signed.
     Apple,
+    /// By a signature over the body.
+    Tremendous,
     Admin,
 }
 
-use Who::{Admin, Anyone, Apple, RevenueCat, User};
+use Who::{Admin, Anyone, Apple, RevenueCat, Tremendous, User};
 
 /// Every route as it is written in the sources: method, path, who.
 const ROUTES: &[(&str, &str, Who)] = &[
@@ -39,6 +41,8 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/webhooks/revenuecat", RevenueCat),
     ("POST", "/webhooks/apple", Apple),
     ("POST", "/webhooks/apple/sandbox", Apple),
+    ("POST", "/webhooks/tremendous", Tremendous),
+    ("GET", "/p/{token}", Anyone),
     ("GET", "/stats", Admin),
     ("GET", "/pool", Admin),
     ("POST", "/pool/refill", Admin),
@@ -59,6 +63,31 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/notifications/catch-up", Admin),
     ("POST", "/notifications/test", Admin),
     ("POST", "/rules/simulate", Admin),
+    ("GET", "/partners", Admin),
+    ("POST", "/partners", Admin),
+    ("GET", "/partners/{id}", Admin),
+    ("POST", "/partners/{id}", Admin),
+    ("DELETE", "/partners/{id}", Admin),
+    ("POST", "/partners/{id}/coupons", Admin),
+    ("POST", "/partners/{id}/coupons/{coupon}/end", Admin),
+    ("GET", "/partners/{id}/statement", Admin),
+    ("POST", "/partners/{id}/link", Admin),
+    ("GET", "/conversions", Admin),
+    ("POST", "/conversions/approve", Admin),
+    ("POST", "/conversions/{id}/approve", Admin),
+    ("POST", "/conversions/{id}/reject", Admin),
+    ("GET", "/payouts", Admin),
+    ("POST", "/payouts", Admin),
+    ("GET", "/payouts.csv", Admin),
+    ("GET", "/payouts/{id}", Admin),
+    ("POST", "/payouts/{id}/approve", Admin),
+    ("POST", "/payouts/{id}/send", Admin),
+    ("POST", "/payouts/{id}/settle", Admin),
+    ("POST", "/payouts/{id}/fail", Admin),
+    ("POST", "/payouts/{id}/cancel", Admin),
+    ("GET", "/alerts", Admin),
+    ("GET", "/reconciliation", Admin),
+    ("POST", "/reconciliation", Admin),
     ("GET", "/users/{id}", Admin),
     ("GET", "/explain/{subject}", Admin),
     ("GET", "/metrics", Admin),
@@ -88,7 +117,12 @@ fn the_table_is_complete() {
 
 /// The addresses of a route, with an example in the place of each parameter.
 fn urls(world: &World, path: &str, who: Who) -> Vec<String> {
-    let path = path.replace("{slug}", "abc").replace("{id}", "1-0").replace("{subject}", "ann");
+    let path = path
+        .replace("{slug}", "abc")
+        .replace("{id}", "1-0")
+        .replace("{subject}", "ann")
+        .replace("{coupon}", "0")
+        .replace("{token}", "0");
     match who {
         Admin if path == "/metrics" => vec![format!("{}{path}", world.admin)],
         Admin => vec![format!("{}/admin{path}", world.admin), format!("{}/admin/alma{path}", world.admin)],
@@ -124,7 +158,7 @@ async fn wrong_or_missing_authorization_is_refused_on_every_route() {
     let journal = world.journal();
     for (method, path, who) in ROUTES {
         let mut attempts = match who {
-            Anyone | Apple => continue,
+            Anyone | Apple | Tremendous => continue,
             User => wrong(SERVER_KEY),
             RevenueCat => wrong(HOOK_AUTHORIZATION),
             Admin => wrong(ADMIN_TOKEN),

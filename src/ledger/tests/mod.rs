@@ -9,6 +9,7 @@ mod rewards;
 mod sound;
 mod stock;
 mod stories;
+mod storm;
 mod words;
 
 use super::store::Store;
