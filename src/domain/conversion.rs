@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn states_and_where_the_money_stands() {
         use Account::{Approved, Carried, Earned, Pending};
-        let rows: [(&[Reason], bool, Option<bool>, &str, &[(Account, i64)]); 10] = [
+        type Row = (&'static [Reason], bool, Option<bool>, &'static str, &'static [(Account, i64)]);
+        let rows: [Row; 10] = [
             (&[], false, None, "pending", &[(Earned, -200), (Pending, 200)]),
             (&[], true, None, "approved", &[(Earned, -200), (Approved, 200)]),
             (&[], true, Some(false), "approved", &[(Earned, -200), (Approved, 200)]),

@@ -103,38 +103,42 @@ fn by_code<S: Store>(
     Ok(Some((completion, code, coupon)))
 }
 
+/// The table and the key of a row.
+type Place = (Tab, Vec<u8>);
+
 /// The lines between what stands in the accounts and what will.
 fn movement<S: Store>(store: &S, puts: &[Put]) -> Result<Vec<Line>, Error> {
-    let mut last: BTreeMap<(Tab, Vec<u8>), (Vec<Line>, Vec<Line>)> = BTreeMap::new();
+    let mut last: BTreeMap<Place, [Vec<Line>; 2]> = BTreeMap::new();
     for put in puts {
         match put {
-            Put::Conversion(row) => {
-                let before: Option<Conversion> = store.row(&row.key())?;
-                let before = before.map(|before| before.lines()).unwrap_or_default();
-                last.insert((Tab::Conversion, row.key()), (before, row.lines()));
-            }
-            Put::Payout(row) => {
-                let before: Option<Payout> = store.row(&row.key())?;
-                let before = before.map(|before| before.lines()).unwrap_or_default();
-                last.insert((Tab::Payout, row.key()), (before, row.lines()));
-            }
+            Put::Conversion(row) => _ = last.insert(place(row), change(store, row, Conversion::lines)?),
+            Put::Payout(row) => _ = last.insert(place(row), change(store, row, Payout::lines)?),
             _ => {}
         }
     }
-    let (before, after): (Vec<_>, Vec<_>) = last.into_values().unzip();
+    let (before, after): (Vec<_>, Vec<_>) = last.into_values().map(|[before, after]| (before, after)).unzip();
     Ok(moved(before.concat(), after.concat()))
+}
+
+fn place<R: Row>(row: &R) -> Place {
+    (R::TAB, row.key())
+}
+
+fn change<S: Store, R: Row>(store: &S, row: &R, lines: impl Fn(&R) -> Vec<Line>) -> Result<[Vec<Line>; 2], Error> {
+    let before: Option<R> = store.row(&row.key())?;
+    Ok([before.as_ref().map(&lines).unwrap_or_default(), lines(row)])
 }
 
 /// The rows as a decision will leave them. Its index rows are not there yet.
 struct Ahead<'a, S> {
     store: &'a S,
-    rows: BTreeMap<(Tab, Vec<u8>), Vec<u8>>,
+    rows: BTreeMap<Place, Vec<u8>>,
 }
 
 impl<'a, S: Store> Ahead<'a, S> {
     fn of(store: &'a S, puts: &[Put]) -> Ahead<'a, S> {
-        fn row<R: Row>(row: &R) -> Option<((Tab, Vec<u8>), Vec<u8>)> {
-            Some(((R::TAB, row.key()), encode(row)))
+        fn row<R: Row>(row: &R) -> Option<(Place, Vec<u8>)> {
+            Some((place(row), encode(row)))
         }
         let rows = puts.iter().filter_map(|put| match put {
             Put::Sale(one) => row(one),

@@ -270,7 +270,7 @@ impl Storm {
             96 => {
                 let change = ChangePartner {
                     partner: self.partners[self.dice.below(3) as usize],
-                    terms: (step % 5 == 0).then(|| terms(self.dice.below(3))),
+                    terms: step.is_multiple_of(5).then(|| terms(self.dice.below(3))),
                     rail: None,
                     is_paused: Some(self.dice.below(3) == 0),
                 };
