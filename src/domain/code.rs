@@ -1,7 +1,7 @@
 //! One one-time-use code. An available code is only text in a batch; it becomes a record when it is
 //! handed out.
 
-use super::at::At;
+use super::at::{At, Date};
 use super::id::{Id, Person};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -76,6 +76,12 @@ impl CodeState {
 }
 
 impl Code {
+    /// The end of a code that has none: the last day of the year 9999.
+    pub const NEVER: At = Date(2_932_896).start();
+
+    pub fn ends(&self) -> bool {
+        self.expires_at < Code::NEVER
+    }
     pub fn is_pending(&self) -> bool {
         self.state == CodeState::Pending
     }

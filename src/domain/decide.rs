@@ -1,6 +1,7 @@
 //! The one way in and the one way out: a command, the facts it needs, and what follows.
 //! All enums here are closed, so that a new variant makes the compiler list the work.
 
+pub mod alert;
 pub mod claim;
 pub mod conversion;
 pub mod delivery;
@@ -91,6 +92,7 @@ pub enum Command {
     Advance(payout::Advance),
     AskPayout(payout::AskPayout),
     AskReports(reconciliation::AskReports),
+    Clear(alert::Clear),
 }
 
 /// Who asked.
@@ -258,6 +260,7 @@ pub enum Reply {
     Judged(Vec<Conversion>),
     /// Absent where there is nothing to be paid.
     Payout(Option<Payout>),
+    Alert(Alert),
 }
 
 /// The rule says no.
@@ -281,6 +284,8 @@ pub enum Refusal {
     UnknownConversion,
     #[error("no such payout")]
     UnknownPayout,
+    #[error("no such alert")]
+    UnknownAlert,
     #[error("this campaign pays no partners")]
     NotForPartners,
     #[error("something else is identified by it already")]
@@ -364,6 +369,7 @@ impl Command {
             Command::Advance(_) => "advance",
             Command::AskPayout(_) => "ask_payout",
             Command::AskReports(_) => "ask_reports",
+            Command::Clear(_) => "clear",
         }
     }
 

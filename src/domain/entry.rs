@@ -61,7 +61,8 @@ impl Entry {
             | Command::Judge(_)
             | Command::Advance(_)
             | Command::AskPayout(_)
-            | Command::AskReports(_) => {}
+            | Command::AskReports(_)
+            | Command::Clear(_) => {}
             Command::ChangePartner(ChangePartner { partner, .. })
             | Command::ErasePartner(ErasePartner { partner })
             | Command::AddCoupon(AddCoupon { partner, .. })

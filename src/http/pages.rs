@@ -33,7 +33,7 @@ struct Offer {
     words: String,
     code: String,
     redeem_url: String,
-    expires: String,
+    note: String,
 }
 
 /// Nothing but the page's own style: no script, no foreign content.
@@ -87,9 +87,18 @@ fn found(app: &App, slug: &str) -> Result<Option<Option<Offer>>, crate::ledger::
     Ok(Some(code.map(|code| Offer {
         words: words(app, &code),
         redeem_url: redeem_url(app.config.apple_id, code.text.as_str()),
-        expires: date(code.expires_at.date()),
+        note: note(&code),
         code: code.text.as_str().to_owned(),
     })))
+}
+
+fn note(code: &Code) -> String {
+    let until = date(code.expires_at.date());
+    match (code.is_custom, code.ends()) {
+        (false, _) => format!("The code can be used once, until {until}."),
+        (true, true) => format!("The code can be used until {until}."),
+        (true, false) => String::new(),
+    }
 }
 
 /// The campaign's words, without the links that the page shows as a button.

@@ -54,7 +54,7 @@ fn read(app: &App, partner: &Partner) -> Result<Statement, Error> {
     let mut codes: Vec<Code> = of_partner(&*store, partner.id)?;
     codes.retain(|code| !code.is_custom);
     let shares = referrer(&*store, &partner.campaign, Partner::person(partner.id))?;
-    let share_url = shares.map(|shares| app.share_url(&shares.slug));
+    let share_url = shares.filter(|shares| shares.current.is_some()).map(|shares| app.share_url(&shares.slug));
     Ok(Statement { coupons, codes, conversions, payouts, share_url, balances: balances(&*store, partner.id)? })
 }
 

@@ -1,7 +1,7 @@
 //! Lists by cursor: each page reads a fresh snapshot, from where the last one ended.
 
 use super::Error;
-use super::key::item_of;
+use super::key::{after_prefix, item_of};
 use super::load::circle;
 use super::record::decode;
 use super::rows::{Row, count_key, item_key, of_person_prefix};
@@ -12,6 +12,7 @@ use crate::domain::delivery::Item;
 use crate::domain::hearing::Heard;
 use crate::domain::id::Person;
 use crate::domain::purchase::Source;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 pub struct Page<R> {
@@ -64,28 +65,55 @@ pub fn rows_of<S: Store, R: Row>(
     limit: usize,
     mut keep: impl FnMut(&R) -> bool,
 ) -> Result<Page<R>, Error> {
-    let mut keys = Vec::new();
-    for member in circle(store, person)?.members() {
-        let prefix = of_person_prefix(*member, R::TAB);
-        let found = store.prefix(Tab::OfPerson, &prefix, LOOK)?;
-        keys.extend(found.into_iter().map(|(key, _)| key[prefix.len()..].to_vec()));
-    }
-    keys.sort();
-    keys.dedup();
+    let members = circle(store, person)?;
     let mut page = Page { items: Vec::new(), next: None };
-    let mut after = None;
-    for key in keys.into_iter().filter(|key| from.is_none_or(|from| key.as_slice() > from)) {
-        if page.items.len() == limit {
-            page.next = after;
-            break;
+    let mut after = from.map(<[u8]>::to_vec);
+    let mut looked = 0;
+    loop {
+        let (keys, is_last) = keys_of(store, members.members(), R::TAB, after.as_deref())?;
+        for key in keys {
+            if page.items.len() == limit || looked == LOOK {
+                page.next = after;
+                return Ok(page);
+            }
+            looked += 1;
+            let row: R = store.row(&key)?.ok_or(Error::Broken("an index row without its record"))?;
+            if keep(&row) {
+                page.items.push(row);
+            }
+            after = Some(key);
         }
-        let row: R = store.row(&key)?.ok_or(Error::Broken("an index row without its record"))?;
-        if keep(&row) {
-            page.items.push(row);
+        if is_last {
+            return Ok(page);
         }
-        after = Some(key);
     }
-    Ok(page)
+}
+
+/// The next keys of these people's rows, in order, and whether they are the last. Of each as far as it was read of all.
+fn keys_of<S: Store>(
+    store: &S,
+    members: &[Person],
+    tab: Tab,
+    after: Option<&[u8]>,
+) -> Result<(BTreeSet<Vec<u8>>, bool), Error> {
+    let (mut keys, mut known_until): (BTreeSet<Vec<u8>>, Option<Vec<u8>>) = (BTreeSet::new(), None);
+    for member in members {
+        let prefix = of_person_prefix(*member, tab);
+        let begin = [prefix.as_slice(), after.unwrap_or_default()].concat();
+        let from = if after.is_some() { Bound::Excluded(&*begin) } else { Bound::Included(&*begin) };
+        let end = after_prefix(&prefix);
+        let rows = store.range(Tab::OfPerson, from, end.as_deref().map_or(Bound::Unbounded, Bound::Excluded), READ)?;
+        let read: Vec<Vec<u8>> = rows.iter().map(|(key, _)| key[prefix.len()..].to_vec()).collect();
+        if let (READ, Some(last)) = (read.len(), read.last()) {
+            let nearer = known_until.as_ref().is_none_or(|known| last < known);
+            known_until = if nearer { Some(last.clone()) } else { known_until };
+        }
+        keys.extend(read);
+    }
+    if let Some(until) = &known_until {
+        keys.retain(|key| key <= until);
+    }
+    Ok((keys, known_until.is_none()))
 }
 
 pub fn count(store: &impl Store, noun: &str, group: &str, status: &str) -> Result<u64, Error> {

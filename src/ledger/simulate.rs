@@ -132,7 +132,8 @@ impl Again<'_, '_> {
             | Command::Draft(_)
             | Command::Advance(_)
             | Command::AskPayout(_)
-            | Command::AskReports(_) => Ok(()),
+            | Command::AskReports(_)
+            | Command::Clear(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

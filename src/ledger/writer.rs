@@ -5,7 +5,7 @@ use super::Aside;
 use super::error::{Error, Fail};
 use super::follow::follow;
 use super::key::Key;
-use super::load::Load;
+use super::load::{Load, of_partner};
 use super::names::Names;
 use super::record::{decode, encode};
 use super::step::Tables;
@@ -13,6 +13,7 @@ use super::store::{Snapshot, Store};
 use super::table::Tab;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::{At, Span};
+use crate::domain::decide::alert::ClearFamily;
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::conversion::JudgeFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
@@ -30,6 +31,7 @@ use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
+use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
 use arc_swap::ArcSwap;
@@ -277,7 +279,12 @@ fn keep_aside(tables: &mut Tables<'_>, aside: Option<Aside>, puts: &[Put]) -> Re
     match (aside, partner) {
         (Some(Aside::Contact(contact)), Some(id)) => tables.insert(Tab::Contact, id.as_bytes(), &encode(&contact)),
         (Some(Aside::Link(payout, link)), _) => tables.insert(Tab::Contact, payout.as_bytes(), link.as_bytes()),
-        (Some(Aside::Forget(id)), _) => tables.remove(Tab::Contact, id.as_bytes()),
+        (Some(Aside::Forget(id)), _) => {
+            for payout in of_partner::<_, Payout>(tables, id)? {
+                tables.remove(Tab::Contact, payout.id.as_bytes())?;
+            }
+            tables.remove(Tab::Contact, id.as_bytes())
+        }
         (Some(Aside::Contact(_)) | None, _) => Ok(()),
     }
 }
@@ -327,6 +334,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Draft(command) => by::<DraftFamily>(store, command, stamp),
         Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
         Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
+        Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
     }
 }

@@ -86,6 +86,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/payouts/{id}/fail", Admin),
     ("POST", "/payouts/{id}/cancel", Admin),
     ("GET", "/alerts", Admin),
+    ("POST", "/alerts/{id}/clear", Admin),
     ("GET", "/reconciliation", Admin),
     ("POST", "/reconciliation", Admin),
     ("GET", "/users/{id}", Admin),

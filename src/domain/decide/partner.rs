@@ -9,6 +9,7 @@ use crate::domain::delivery::Effect;
 use crate::domain::id::Id;
 use crate::domain::partner::{Coupon, Custom, CustomState, Partner, PartnerState, Rail, Token};
 use crate::domain::policy::Rules;
+use crate::domain::referrer::Referrer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -71,6 +72,11 @@ pub struct PartnerFacts {
     pub code: Option<Code>,
     /// Live offers of partners' own.
     pub own_offers: u32,
+    /// What identifies the partner's sales, with the codes of those that are codes.
+    pub coupons: Vec<(Coupon, Option<Code>)>,
+    /// Their place among those who share, and the name of their link.
+    pub referrer: Option<Referrer>,
+    pub slug: String,
 }
 
 impl PartnerFacts {
@@ -141,7 +147,11 @@ impl Family for ErasePartnerFamily {
             return Ok(Decision::same(Reply::Partner(partner)));
         }
         let state = PartnerState::Erased { at: stamp.at };
-        Ok(put(Partner { state, rail: Rail::None, changed_at: stamp.at, ..partner }))
+        let mut decision = put(Partner { state, rail: Rail::None, changed_at: stamp.at, ..partner });
+        for (coupon, code) in facts.coupons.iter().filter(|(coupon, _)| coupon.ended_at.is_none()) {
+            end(coupon.clone(), code.clone(), stamp.at, &mut decision);
+        }
+        Ok(decision)
     }
 }
 
@@ -162,10 +172,14 @@ impl Family for AddCouponFamily {
         let policy = &facts.rules_of(&partner.campaign)?.policy;
         let limit = policy.payout.as_ref().map_or(0, |payout| payout.own_offers_max);
         let mut offers = OwnOffers { in_use: facts.own_offers, limit };
-        if let Some(known) = &facts.coupon {
-            let is_theirs = known.partner == partner.id && known.is_live_at(stamp.at);
-            let reply = Reply::Coupon { coupon: known.clone(), fresh: false, offers };
-            return if is_theirs { Ok(Decision::same(reply)) } else { Err(Refusal::Taken) };
+        match &facts.coupon {
+            Some(known) if known.partner != partner.id => return Err(Refusal::Taken),
+            Some(known) if known.is_live_at(stamp.at) => {
+                return Ok(Decision::same(Reply::Coupon { coupon: known.clone(), fresh: false, offers }));
+            }
+            // Apple takes no code back twice. What was redeemed with an offer before stays whose it is.
+            Some(known) if !known.is_own_offer() => return Err(Refusal::Taken),
+            Some(_) | None => {}
         }
         let mut decision = Decision::same(Reply::Nothing);
         let (id, what) = match &command.wanted {
@@ -195,7 +209,7 @@ impl Family for AddCouponFamily {
                     text: code.clone(),
                     campaign: partner.campaign.clone(),
                     batch: id,
-                    expires_at: expires.map_or(NEVER, Date::codes_stop),
+                    expires_at: expires.map_or(Code::NEVER, Date::codes_stop),
                     assigned_to: Partner::person(partner.id),
                     assigned_at: stamp.at,
                     label: None,
@@ -203,6 +217,10 @@ impl Family for AddCouponFamily {
                     is_custom: true,
                     state: CodeState::Pending,
                 }));
+                let person = Partner::person(partner.id);
+                let shares = facts.referrer.clone();
+                let shares = shares.unwrap_or_else(|| Referrer::new(&partner.campaign, person, facts.slug.clone()));
+                decision.put(Put::Referrer(Referrer { current: Some(code.clone()), ..shares }));
                 decision.effects.push(Effect::MakeCustomCode { coupon: id });
                 let (count, expires, state) = (*count, *expires, CustomState::Requested);
                 (id, Token::Custom(Custom { code: code.clone(), count, expires, offer_code_id, state }))
@@ -223,9 +241,6 @@ impl Family for AddCouponFamily {
     }
 }
 
-/// The end of a code that has none: the last day of the year 9999.
-const NEVER: At = Date(2_932_896).start();
-
 pub struct EndCouponFamily;
 
 impl Family for EndCouponFamily {
@@ -233,7 +248,7 @@ impl Family for EndCouponFamily {
     type Facts = PartnerFacts;
 
     fn decide(facts: &PartnerFacts, _: &EndCoupon, stamp: Stamp) -> Result<Decision, Refusal> {
-        let mut coupon = facts.coupon.clone().ok_or(Refusal::UnknownCoupon)?;
+        let coupon = facts.coupon.clone().ok_or(Refusal::UnknownCoupon)?;
         let mut offers = OwnOffers { in_use: facts.own_offers, limit: 0 };
         if let Ok(rules) = facts.rules_of(&coupon.campaign) {
             offers.limit = rules.policy.payout.as_ref().map_or(0, |payout| payout.own_offers_max);
@@ -242,23 +257,22 @@ impl Family for EndCouponFamily {
             return Ok(Decision::same(Reply::Coupon { coupon, fresh: false, offers }));
         }
         let mut decision = Decision::same(Reply::Nothing);
-        coupon.ended_at = Some(stamp.at);
-        match &mut coupon.what {
-            Token::Offer(_) => offers.in_use = offers.in_use.saturating_sub(1),
-            Token::Custom(custom) => {
-                decision.puts.extend(facts.code.clone().map(|code| Put::Code(void(code, stamp.at))));
-                match custom.state {
-                    CustomState::Made { .. } => decision.effects.push(Effect::EndCustomCode { coupon: coupon.id }),
-                    // What Apple was asked for may still be made: it is ended when it is.
-                    CustomState::Requested => {}
-                    CustomState::Failed { .. } | CustomState::Ended => {}
-                }
-            }
-        }
-        decision.put(Put::Coupon(coupon.clone()));
+        offers.in_use -= u32::from(coupon.is_own_offer()).min(offers.in_use);
+        let coupon = end(coupon, facts.code.clone(), stamp.at, &mut decision);
         decision.reply = Reply::Coupon { coupon, fresh: true, offers };
         Ok(decision)
     }
+}
+
+/// It identifies nothing from now on. A custom code that Apple is still asked for is ended when it is made.
+fn end(coupon: Coupon, code: Option<Code>, at: At, decision: &mut Decision) -> Coupon {
+    let coupon = Coupon { ended_at: Some(at), ..coupon };
+    decision.puts.extend(code.map(|code| Put::Code(void(code, at))));
+    if matches!(&coupon.what, Token::Custom(Custom { state: CustomState::Made { .. }, .. })) {
+        decision.effects.push(Effect::EndCustomCode { coupon: coupon.id });
+    }
+    decision.put(Put::Coupon(coupon.clone()));
+    coupon
 }
 
 /// Nobody can claim it any more.

@@ -72,6 +72,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/payouts/{id}/fail", post(money::fail))
         .route("/payouts/{id}/cancel", post(money::cancel))
         .route("/alerts", get(money::alerts))
+        .route("/alerts/{id}/clear", post(money::clear))
         .route("/reconciliation", get(money::reconciliations).post(money::reconcile))
         .route("/outbox", get(lists::outbox))
         .route("/journal", get(lists::journal))

@@ -5,6 +5,7 @@ use super::partners::read_currency;
 use super::{Admin, Parts, Target, by};
 use crate::domain::alert::Alert;
 use crate::domain::conversion::{Conversion, ConversionState};
+use crate::domain::decide::alert::Clear;
 use crate::domain::decide::conversion::{Judge, Verdict};
 use crate::domain::decide::payout::{Advance, Draft, Step};
 use crate::domain::decide::reconciliation::AskReports;
@@ -300,6 +301,16 @@ pub async fn alerts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: U
     let keep = |row: &Alert| wish.status.as_deref().is_none_or(|status| word(row) == status);
     let page = list::rows(&*app.ledger.snapshot(), wish.cursor.as_deref(), wish.limit, keep)?;
     Ok(answer(page.items.iter().map(view::alert).collect(), page.next.as_deref()))
+}
+
+/// Somebody has looked at it.
+pub async fn clear(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let (alert, why) = (target.id("alert")?, asked::<Why>(body).await?);
+    match app.submit(Command::Clear(Clear { alert }), by(why.reason), vec![], None).await? {
+        Reply::Alert(alert) => Ok(ok(&view::alert(&alert))),
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
 }
 
 pub async fn reconciliations(

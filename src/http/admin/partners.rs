@@ -23,7 +23,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hyper::{StatusCode, Uri};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,16 +59,26 @@ enum RecurringWord {
 #[derive(Default, Deserialize)]
 struct PayoutBody {
     rail: Option<String>,
-    email: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    email: Given<String>,
+}
+
+/// Absent where nothing was said, and an empty one where a null was.
+type Given<T> = Option<Option<T>>;
+
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Given<T>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 /// A new partner, or what is to be otherwise with one.
 #[derive(Deserialize)]
 struct PartnerBody {
     name: Option<String>,
-    email: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    email: Given<String>,
     campaign: Option<String>,
-    country: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    country: Given<String>,
     has_tax_form: Option<bool>,
     status: Option<String>,
     commission: Option<RateBody>,
@@ -167,9 +177,9 @@ impl PartnerBody {
         let payout_email = self.payout.as_ref().and_then(|payout| payout.email.clone());
         let contact = Contact {
             name: self.name.clone().unwrap_or(known.name),
-            email: self.email.clone().or(known.email),
-            payout_email: payout_email.or(known.payout_email),
-            country: self.country.clone().or(known.country),
+            email: self.email.clone().unwrap_or(known.email),
+            payout_email: payout_email.unwrap_or(known.payout_email),
+            country: self.country.clone().unwrap_or(known.country),
             has_tax_form: self.has_tax_form.unwrap_or(known.has_tax_form),
         };
         if !is_line(&contact.name, 200) {

@@ -62,6 +62,14 @@ fn by_code<S: Store>(store: &S, code: Code) -> Result<Target, Error> {
 
 fn by_slug<S: Store>(store: &S, slug: &str, now: At) -> Result<Option<Target>, Error> {
     let Some(referrer) = store.row::<Referrer>(&referrer_key(slug))? else { return Ok(None) };
+    let current: Option<Code> = match &referrer.current {
+        Some(text) => store.row(&code_key(text))?,
+        None => None,
+    };
+    // A custom code is everybody's: nobody needs one of their own.
+    if let Some(code) = current.filter(|code| code.is_custom && code.lasts(now)) {
+        return by_code(store, code).map(Some);
+    }
     let shelf = shelf(store, &referrer.campaign, 1, now)?;
     Ok(shelf.map(|shelf| Target::Link { referrer, shelf }))
 }

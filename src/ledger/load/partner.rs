@@ -1,12 +1,14 @@
 //! Partners and what they are owed: facts about who they are, what identifies them, and what stands in their accounts.
 
 use super::Load;
+use super::referrer::seat;
 use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::at::{At, Date, Span};
 use crate::domain::books::Account;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::completion::Completion;
 use crate::domain::conversion::Conversion;
+use crate::domain::decide::alert::{Clear, ClearFacts, ClearFamily};
 use crate::domain::decide::conversion::{Judge, JudgeFacts, JudgeFamily};
 use crate::domain::decide::due::PIECE;
 use crate::domain::decide::partner::{
@@ -24,6 +26,7 @@ use crate::domain::partner::{Coupon, Partner, Token};
 use crate::domain::payout::Payout;
 use crate::domain::reconciliation::{Known, Reported};
 use crate::domain::redemption::{Redemption, RedemptionState};
+use crate::domain::sale::Sale;
 use crate::ledger::Error;
 use crate::ledger::key::{Key, after_prefix};
 use crate::ledger::list;
@@ -53,7 +56,11 @@ impl Load for ErasePartnerFamily {
         let partner = store.row(command.partner.as_bytes())?;
         let payouts: Vec<Payout> = of_partner(store, command.partner)?;
         let has_open_payouts = payouts.iter().any(Payout::is_open);
-        Ok(PartnerFacts { partner, has_open_payouts, ..PartnerFacts::default() })
+        let mut coupons = Vec::new();
+        for coupon in of_partner::<S, Coupon>(store, command.partner)? {
+            coupons.push((coupon.clone(), custom_code(store, &coupon)?));
+        }
+        Ok(PartnerFacts { partner, has_open_payouts, coupons, ..PartnerFacts::default() })
     }
 }
 
@@ -64,9 +71,13 @@ impl Load for AddCouponFamily {
             Wanted::Custom { code, .. } => (Coupon::of_code(code), store.row(&code_key(code))?),
         };
         let coupon = store.row(id.as_bytes())?;
-        let partner = store.row(command.partner.as_bytes())?;
-        let own_offers = own_offers(store)?;
-        Ok(PartnerFacts { rules: store.rules()?, partner, has_open_payouts: false, coupon, code, own_offers })
+        let partner: Option<Partner> = store.row(command.partner.as_bytes())?;
+        let (slug, referrer) = match &partner {
+            Some(partner) => seat(store, &partner.campaign, Partner::person(partner.id))?,
+            None => Default::default(),
+        };
+        let (rules, own_offers) = (store.rules()?, own_offers(store)?);
+        Ok(PartnerFacts { rules, partner, coupon, code, own_offers, referrer, slug, ..PartnerFacts::default() })
     }
 }
 
@@ -118,6 +129,12 @@ impl Load for AskPayoutFamily {
     fn load<S: Store>(store: &S, command: &AskPayout, _: At) -> Result<AskPayoutFacts, Error> {
         let key = store.get(Tab::OfOrder, &of_order_key(&command.name))?;
         Ok(AskPayoutFacts { payout: key.map(|key| store.row(&key)).transpose()?.flatten() })
+    }
+}
+
+impl Load for ClearFamily {
+    fn load<S: Store>(store: &S, command: &Clear, _: At) -> Result<ClearFacts, Error> {
+        Ok(ClearFacts { alert: store.row(command.alert.as_bytes())? })
     }
 }
 
@@ -206,7 +223,7 @@ pub fn day<S: Store>(store: &S, date: Date, reported: &[Reported]) -> Result<Day
         let prefix = of_offer_prefix(offer, Some(date));
         for (key, _) in store.prefix(Tab::OfOffer, &prefix, usize::MAX)? {
             let redemption: Redemption = of_index(store, &key[prefix.len()..])?;
-            if !redemption.is_test {
+            if !redemption.is_test && !is_one_time(store, &redemption)? {
                 known.push(Known { custom_code: claimed_with(store, &redemption)?, redemption });
             }
         }
@@ -217,6 +234,12 @@ pub fn day<S: Store>(store: &S, date: Date, reported: &[Reported]) -> Result<Day
     };
     let alerts = list::rows(store, None, usize::MAX, is_of_day)?.items;
     Ok(DayFacts { known, before, alerts })
+}
+
+/// Apple's report is of subscriptions.
+fn is_one_time<S: Store>(store: &S, redemption: &Redemption) -> Result<bool, Error> {
+    let sale: Option<Sale> = store.row(Sale::id(&redemption.transaction_id).as_bytes())?;
+    Ok(sale.and_then(|sale| sale.what).is_some_and(|what| what.value.is_one_time))
 }
 
 /// The custom code of the claim that a redemption completed.

@@ -158,6 +158,7 @@ impl View<'_> {
                 format!("payout {} was {step} by hand", ask.payout)
             }
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
+            Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
             Command::AskReports(_) => "Apple's counts of redemptions are to be read".to_owned(),
             Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
         };

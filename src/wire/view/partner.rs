@@ -153,7 +153,7 @@ pub fn balances(all: &BTreeMap<Currency, BTreeMap<Account, i64>>) -> Value {
 
 pub fn alert(row: &Alert) -> Value {
     json!({
-        "kind": row.kind.word(), "about": row.about, "detail": row.detail,
+        "id": Alert::id(row.kind, &row.about).to_string(), "kind": row.kind.word(), "about": row.about, "detail": row.detail,
         "status": if row.is_open() { "open" } else { "cleared" }, "raised_at": rfc3339(row.raised_at),
         "cleared_at": time(row.cleared_at),
     })
