@@ -56,8 +56,6 @@ pub enum Reason {
     FamilyShared,
     /// The partner's terms do not reach that far.
     NotCovered,
-    /// It turned out to be nobody's, or another's.
-    NotAttributed,
     ByHand,
 }
 
@@ -105,7 +103,6 @@ impl Reason {
             Reason::Upgraded => "upgraded",
             Reason::FamilyShared => "family_shared",
             Reason::NotCovered => "not_covered",
-            Reason::NotAttributed => "not_attributed",
             Reason::ByHand => "by_hand",
         }
     }
@@ -143,6 +140,11 @@ impl Conversion {
     /// Somebody agreed to it, or more: later words change what is owed, not whose it is.
     pub fn is_settled(&self) -> bool {
         self.approved_at.is_some() || self.counted.is_some()
+    }
+
+    /// Somebody decided on it, this way or that.
+    pub fn is_looked_at(&self) -> bool {
+        self.is_settled() || self.reasons.contains(&Reason::ByHand)
     }
 
     /// It can be counted in a payout.

@@ -137,6 +137,7 @@ pub enum Put {
     Partner(Partner),
     Coupon(Coupon),
     Conversion(Conversion),
+    ConversionGone(Id),
     Payout(Payout),
     Movement(Movement),
     Alert(Alert),

@@ -43,6 +43,8 @@ pub struct Redeemed {
 pub struct Sold {
     pub sales: Vec<Sale>,
     pub conversions: Vec<Conversion>,
+    /// Those that turned out to be none, by transaction, before anybody agreed to them.
+    pub gone: Vec<String>,
     pub redemptions: Vec<Redemption>,
 }
 
@@ -71,10 +73,16 @@ impl Selling {
             }
             let known = self.known.get(&sale.transaction_id);
             let earned = by.and_then(|by| self.earned(sale, what, by, &mut firsts));
+            let is_one = earned.as_ref().is_some_and(|(_, reasons)| !reasons.contains(&Reason::NotCovered));
             let follows = match (known, earned) {
-                (None, Some((found, reasons))) if reasons.is_empty() => Some(self.refunded(found, reasons)),
+                (Some(known), _) if !is_one && !known.is_looked_at() => {
+                    out.gone.push(known.transaction_id.clone());
+                    None
+                }
                 (Some(known), Some((found, reasons))) => Some(self.again(known, found, reasons)),
-                (Some(known), None) => Some(self.nobodys(known)),
+                (None, Some((found, reasons))) if is_one => Some(self.refunded(found, reasons)),
+                // What somebody decided on stays whose it is.
+                (Some(known), None) => Some(self.again(known, known.clone(), Vec::new())),
                 (None, _) => None,
             };
             out.conversions.extend(follows.filter(|follows| Some(follows) != known));
@@ -138,7 +146,8 @@ impl Selling {
         let mut reasons = Vec::new();
         reasons.extend(sale.is_upgraded.then_some(Reason::Upgraded));
         reasons.extend(sale.is_family_shared.then_some(Reason::FamilyShared));
-        let is_first = reasons.is_empty() && !firsts.contains_key(&partner.id);
+        let is_before = !firsts.contains_key(&partner.id);
+        let is_first = is_before && reasons.is_empty();
         if is_first {
             firsts.insert(partner.id, at);
         }
@@ -149,7 +158,7 @@ impl Selling {
         }
         let left = self.payout(&partner.campaign).map_or(BasisPoints::ALL, |payout| payout.proceeds);
         let whole = terms.commission(sale, left)?;
-        let kind = match (what.is_one_time, is_first) {
+        let kind = match (what.is_one_time, is_before) {
             (true, _) => Kind::OneTime,
             (false, true) => Kind::First,
             (false, false) => Kind::Renewal,
@@ -186,13 +195,6 @@ impl Selling {
             Conversion { approved_at: None, counted: None, ..found }
         };
         self.refunded(now, reasons)
-    }
-
-    fn nobodys(&self, known: &Conversion) -> Conversion {
-        let mut reasons: Vec<Reason> =
-            known.reasons.iter().copied().filter(|reason| *reason == Reason::ByHand).collect();
-        reasons.extend((!known.is_settled()).then_some(Reason::NotAttributed));
-        self.refunded(known.clone(), reasons)
     }
 
     /// As much of the commission goes back as of the price.

@@ -33,6 +33,7 @@ pub fn follow<S: Store>(store: &S, stamp: Stamp, decision: &mut Decision) -> Res
         decision.puts.extend(sold.sales.into_iter().map(Put::Sale));
         decision.puts.extend(sold.redemptions.into_iter().map(Put::Redemption));
         decision.puts.extend(sold.conversions.into_iter().map(Put::Conversion));
+        decision.puts.extend(sold.gone.iter().map(|name| Put::ConversionGone(Conversion::id(name))));
     }
     let lines = movement(store, &decision.puts)?;
     if !lines.is_empty() {
@@ -112,6 +113,11 @@ fn movement<S: Store>(store: &S, puts: &[Put]) -> Result<Vec<Line>, Error> {
     for put in puts {
         match put {
             Put::Conversion(row) => _ = last.insert(place(row), change(store, row, Conversion::lines)?),
+            Put::ConversionGone(id) => {
+                let before: Option<Conversion> = store.row(id.as_bytes())?;
+                let lines = before.as_ref().map(Conversion::lines).unwrap_or_default();
+                last.insert((Tab::Conversion, id.as_bytes().to_vec()), [lines, Vec::new()]);
+            }
             Put::Payout(row) => _ = last.insert(place(row), change(store, row, Payout::lines)?),
             _ => {}
         }

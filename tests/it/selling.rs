@@ -117,7 +117,7 @@ async fn currencies_and_sources() {
         ),
         ("20% always", "sandbox 1 9990 USD", "1 first 999 USD 200 pending test", ""),
         ("20% always", "sandbox 1 9990 USD; cannot approve 1; pay", "1 first 999 USD 200 pending test", ""),
-        ("20% always", "family 1 9990 USD", "", ""),
+        ("20% always", "family 1 9990 USD", REFUNDED, ""),
     ])
     .await;
 }
@@ -154,7 +154,7 @@ async fn refunds() {
         (
             "20% always",
             "sub 1 9990 USD; days 10; upgrade 1 2 59990 USD; days 30; renew 3 59990 USD",
-            "1 renewal 999 USD 100 rejected; 2 first 5999 USD 1200 pending; 3 renewal 5999 USD 1200 pending",
+            "1 first 999 USD 100 rejected; 2 first 5999 USD 1200 pending; 3 renewal 5999 USD 1200 pending",
             "USD pending 2400",
         ),
     ])

@@ -6,6 +6,7 @@ mod orders;
 mod properties;
 mod rewarding;
 mod rewards;
+mod sold;
 mod sound;
 mod stock;
 mod stories;

@@ -5,7 +5,7 @@ use super::sound::{Watch, replays};
 use super::*;
 
 /// All orders of `0..n`.
-fn orders(n: usize) -> Vec<Vec<usize>> {
+pub fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![Vec::new()];
     }

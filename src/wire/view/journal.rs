@@ -250,6 +250,7 @@ impl View<'_> {
             Put::Partner(row) => ("partner", partner(row, None)),
             Put::Coupon(row) => ("coupon", coupon(row, at)),
             Put::Conversion(row) => ("conversion", conversion(row)),
+            Put::ConversionGone(id) => ("conversion_gone", json!({"id": id.to_string()})),
             Put::Payout(row) => ("payout", payout(row, None)),
             Put::Movement(row) => {
                 let line = |line: &crate::domain::books::Line| {
