@@ -43,6 +43,9 @@ impl Alert {
     pub fn raise(kind: AlertKind, about: &str, detail: String, now: At) -> Alert {
         Alert { kind, about: about.to_owned(), detail, raised_at: now, cleared_at: None }
     }
+    pub fn cleared(self, now: At) -> Alert {
+        Alert { cleared_at: self.cleared_at.or(Some(now)), ..self }
+    }
     pub fn is_open(&self) -> bool {
         self.cleared_at.is_none()
     }

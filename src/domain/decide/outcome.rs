@@ -49,6 +49,8 @@ pub struct ItemFacts {
 pub struct Minting {
     pub coupon: Coupon,
     pub code: Option<Code>,
+    /// That Apple did not make it.
+    pub alert: Option<Alert>,
 }
 
 /// What an extension is about, with what is known of the person whose subscription it is of.
@@ -248,6 +250,9 @@ fn minted(known: &Minting, item: &Item, outcome: &Outcome, stamp: Stamp, decisio
         let alert = Alert::raise(AlertKind::CustomCodeFailed, &known.coupon.id.to_string(), why.clone(), stamp.at);
         decision.put(Put::Alert(alert));
         decision.puts.extend(known.code.clone().map(|code| Put::Code(void(code, stamp.at))));
+    }
+    if matches!(state, CustomState::Made { .. }) {
+        decision.puts.extend(known.alert.clone().map(|alert| Put::Alert(alert.cleared(stamp.at))));
     }
     if known.coupon.ended_at.is_some() && matches!(state, CustomState::Made { .. }) {
         decision.effects.push(Effect::EndCustomCode { coupon: known.coupon.id });

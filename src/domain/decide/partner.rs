@@ -2,6 +2,7 @@
 
 use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
+use crate::domain::alert::Alert;
 use crate::domain::at::{At, Date};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::commission::Terms;
@@ -74,6 +75,8 @@ pub struct PartnerFacts {
     pub own_offers: u32,
     /// What identifies the partner's sales, with the codes of those that are codes.
     pub coupons: Vec<(Coupon, Option<Code>)>,
+    /// Of codes among these coupons that Apple did not make.
+    pub alerts: Vec<Alert>,
     /// Their place among those who share, and the name of their link.
     pub referrer: Option<Referrer>,
     pub slug: String,
@@ -84,6 +87,10 @@ impl PartnerFacts {
         let found = self.rules.iter().map(AsRef::as_ref).find(|rules: &&Rules| rules.policy.campaign == campaign);
         let found = found.ok_or(Refusal::UnknownCampaign)?;
         found.policy.payout.as_ref().map(|_| found).ok_or(Refusal::NotForPartners)
+    }
+    /// There is nothing to be looked at any more.
+    fn settle(&self, at: At, decision: &mut Decision) {
+        decision.puts.extend(self.alerts.iter().map(|alert| Put::Alert(alert.clone().cleared(at))));
     }
     fn partner(&self) -> Result<&Partner, Refusal> {
         self.partner.as_ref().filter(|partner| !partner.is_erased()).ok_or(Refusal::UnknownPartner)
@@ -151,6 +158,7 @@ impl Family for ErasePartnerFamily {
         for (coupon, code) in facts.coupons.iter().filter(|(coupon, _)| coupon.ended_at.is_none()) {
             end(coupon.clone(), code.clone(), stamp.at, &mut decision);
         }
+        facts.settle(stamp.at, &mut decision);
         Ok(decision)
     }
 }
@@ -259,6 +267,7 @@ impl Family for EndCouponFamily {
         let mut decision = Decision::same(Reply::Nothing);
         offers.in_use -= u32::from(coupon.is_own_offer()).min(offers.in_use);
         let coupon = end(coupon, facts.code.clone(), stamp.at, &mut decision);
+        facts.settle(stamp.at, &mut decision);
         decision.reply = Reply::Coupon { coupon, fresh: true, offers };
         Ok(decision)
     }

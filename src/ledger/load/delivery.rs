@@ -2,7 +2,7 @@
 
 use super::Load;
 use super::case::{case, circle, rows_of};
-use super::partner::{custom_code, day, paying};
+use super::partner::{custom_code, day, not_made, paying};
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::completion::Completion;
@@ -89,7 +89,8 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         }
         Effect::MakeCustomCode { coupon } | Effect::EndCustomCode { coupon } => {
             let coupon: Coupon = store.row(coupon.as_bytes())?.ok_or(Error::Broken("a delivery about no coupon"))?;
-            facts.minting = Some(Minting { code: custom_code(store, &coupon)?, coupon });
+            let (code, alert) = (custom_code(store, &coupon)?, not_made(store, &coupon)?);
+            facts.minting = Some(Minting { coupon, code, alert });
         }
         Effect::PayOut { payout } | Effect::AskPayout { payout } => facts.paying = paying(store, *payout)?,
         Effect::FetchReport { date } => facts.day = Some(day(store, *date, reported)?),

@@ -56,11 +56,12 @@ impl Load for ErasePartnerFamily {
         let partner = store.row(command.partner.as_bytes())?;
         let payouts: Vec<Payout> = of_partner(store, command.partner)?;
         let has_open_payouts = payouts.iter().any(Payout::is_open);
-        let mut coupons = Vec::new();
+        let (mut coupons, mut alerts) = (Vec::new(), Vec::new());
         for coupon in of_partner::<S, Coupon>(store, command.partner)? {
+            alerts.extend(not_made(store, &coupon)?);
             coupons.push((coupon.clone(), custom_code(store, &coupon)?));
         }
-        Ok(PartnerFacts { partner, has_open_payouts, coupons, ..PartnerFacts::default() })
+        Ok(PartnerFacts { partner, has_open_payouts, coupons, alerts, ..PartnerFacts::default() })
     }
 }
 
@@ -84,12 +85,12 @@ impl Load for AddCouponFamily {
 impl Load for EndCouponFamily {
     fn load<S: Store>(store: &S, command: &EndCoupon, _: At) -> Result<PartnerFacts, Error> {
         let coupon: Option<Coupon> = store.row(command.coupon.as_bytes())?;
-        let code = match &coupon {
-            Some(coupon) => custom_code(store, coupon)?,
-            None => None,
+        let (code, alert) = match &coupon {
+            Some(coupon) => (custom_code(store, coupon)?, not_made(store, coupon)?),
+            None => (None, None),
         };
-        let (rules, own_offers) = (store.rules()?, own_offers(store)?);
-        Ok(PartnerFacts { rules, coupon, code, own_offers, ..PartnerFacts::default() })
+        let (rules, own_offers, alerts) = (store.rules()?, own_offers(store)?, alert.into_iter().collect());
+        Ok(PartnerFacts { rules, coupon, code, own_offers, alerts, ..PartnerFacts::default() })
     }
 }
 
@@ -160,6 +161,12 @@ pub fn custom_code<S: Store>(store: &S, coupon: &Coupon) -> Result<Option<Code>,
         Token::Custom(custom) => store.row(&code_key(&custom.code)),
         Token::Offer(_) => Ok(None),
     }
+}
+
+/// The alert that Apple did not make a coupon's code, while it is open.
+pub fn not_made<S: Store>(store: &S, coupon: &Coupon) -> Result<Option<Alert>, Error> {
+    let id = Alert::id(AlertKind::CustomCodeFailed, &coupon.id.to_string());
+    Ok(store.row(id.as_bytes())?.filter(Alert::is_open))
 }
 
 /// The rows of one noun that are a partner's.
