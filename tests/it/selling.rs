@@ -1,6 +1,6 @@
 //! What is sold through partners: histories of purchases, and the conversions and balances that they come to.
 
-mod stage;
+pub mod stage;
 
 use stage::Stage;
 

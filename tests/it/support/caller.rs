@@ -161,6 +161,9 @@ impl Caller {
     pub async fn admin_post(&self, path: &str, body: impl Into<Bytes>) -> Reply {
         self.private("POST", path, body.into()).await
     }
+    pub async fn admin_delete(&self, path: &str) -> Reply {
+        self.private("DELETE", path, Bytes::new()).await
+    }
     /// All items of a list, page by page.
     pub async fn all(&self, list: &str) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());

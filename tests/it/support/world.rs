@@ -32,6 +32,9 @@ use std::sync::Arc;
 
 pub const NOW: At = At(1_790_000_000_000);
 pub const OFFER: &str = "REF30";
+/// The offer of the partners' campaign, where it has one.
+pub const CREATORS_OFFER: &str = "CREATORS30";
+pub const CREATORS_OFFER_ID: &str = "0d8dca6e-0000-4000-8000-000000000002";
 /// Nobody listens there, and no system gives the port to anybody who asks for a free one.
 const CLOSED: &str = "http://127.0.0.1:1/webhooks/apple";
 pub const PUBLIC_URL: &str = "https://refer.example.com";
@@ -81,7 +84,8 @@ impl World {
         let app = &mut config.apps[0];
         let issuer = app.app_store_connect.as_ref().and_then(|known| known.issuer_id.clone());
         let key = Key { id: KEY_ID.to_owned(), public: public_point(SEED), issuer };
-        let offers = vec![Offer { id: OFFER_ID.to_owned(), name: OFFER.to_owned(), active: true }];
+        let offer = |id: &str, name: &str| Offer { id: id.to_owned(), name: name.to_owned(), active: true };
+        let offers = vec![offer(OFFER_ID, OFFER), offer(CREATORS_OFFER_ID, CREATORS_OFFER)];
         let apple = AppStoreConnect::start(apple::Setup::new(key, clock.clone(), offers)).await.expect("Apple starts");
         let entitlements = vec!["premium".to_owned()];
         let setup = revenuecat::Setup { api_key: API_KEY.to_owned(), entitlements, clock: clock.clone() };
@@ -178,6 +182,21 @@ impl World {
             change(config);
         })
         .await
+    }
+
+    /// The same, where the partners' campaign has an offer, and codes of it in stock.
+    pub async fn with_creators(change: impl FnOnce(&mut Config)) -> World {
+        let world = World::with_partners(|config| {
+            let policy = &mut config.apps[0].campaigns[1].policy;
+            policy.offer = CREATORS_OFFER.to_owned();
+            policy.offer_code_id = CREATORS_OFFER_ID.to_owned();
+            policy.pool.batch_size = 120;
+            change(config);
+        })
+        .await;
+        world.admin_post("/admin/pool/refill", r#"{"campaign":"creators"}"#).await.is(202);
+        world.settle().await;
+        world
     }
 
     /// A world with this many codes in stock.
