@@ -157,7 +157,7 @@ impl Partner {
         &began.or(self.terms.first()).expect("a partner has terms from the beginning").1
     }
     pub fn earns_at(&self, at: At) -> bool {
-        !matches!(self.state, PartnerState::Erased { at: erased } if erased <= at)
+        !matches!(self.state, PartnerState::Erased { at: erased } if erased < at)
     }
     pub fn is_erased(&self) -> bool {
         matches!(self.state, PartnerState::Erased { .. })
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(partner(PartnerState::Active).terms_at(at), &terms(which), "{at:?}");
         }
         let erased = partner(PartnerState::Erased { at: day(5) });
-        assert!(erased.earns_at(day(4)) && !erased.earns_at(day(5)));
+        assert!(erased.earns_at(day(5)) && !erased.earns_at(day(6)));
         assert!(partner(PartnerState::Paused).earns_at(day(5)));
     }
 

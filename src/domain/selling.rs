@@ -111,7 +111,8 @@ impl Selling {
         let (completion, code, coupon) = one.by_code.as_ref()?;
         // A refund says nothing of who brought the customer; a doubt that nobody resolved does.
         let stands = matches!(completion.state, CompletionState::Credited { .. } | CompletionState::Reversed { .. });
-        let partner = self.partners.get(&Partner::held_by(code.assigned_to)).filter(|_| stands)?;
+        let is_live = coupon.as_ref().is_none_or(|coupon| coupon.is_live_at(at));
+        let partner = self.partners.get(&Partner::held_by(code.assigned_to)).filter(|_| stands && is_live)?;
         Some(Brought { at, partner, via: Via::Code(code.text.clone()), coupon: coupon.as_ref() })
     }
 

@@ -6,7 +6,7 @@ use crate::domain::at::Span;
 use crate::domain::code::CodeText;
 use crate::domain::commission::{Base, Rate, Recurring, Terms};
 use crate::domain::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner, MakePartner, Wanted};
-use crate::domain::decide::{Command, Reply};
+use crate::domain::decide::{Command, Refusal, Reply};
 use crate::domain::id::Id;
 use crate::domain::money::{BasisPoints, Currency, Money};
 use crate::domain::partner::{Contact, Partner, Rail};
@@ -16,7 +16,7 @@ use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
 use crate::http::statement;
 use crate::ledger::store::Store;
-use crate::ledger::{Aside, Entry, list, people};
+use crate::ledger::{Aside, Entry, Fail, list, people};
 use crate::wire::text::{parse_date, rfc3339};
 use crate::wire::view;
 use axum::body::Body;
@@ -27,34 +27,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RateBody {
-    Share { basis_points: u32, of: BaseBody },
-    Fixed { amount: i64, currency: String },
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum BaseBody {
-    Price,
-    Proceeds,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RecurringBody {
-    Word(RecurringWord),
-    Months { months: u32 },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RecurringWord {
-    First,
-    Always,
-}
 
 #[derive(Default, Deserialize)]
 struct PayoutBody {
@@ -81,33 +53,34 @@ struct PartnerBody {
     country: Given<String>,
     has_tax_form: Option<bool>,
     status: Option<String>,
-    commission: Option<RateBody>,
-    recurring: Option<RecurringBody>,
-    products: Option<BTreeMap<String, RateBody>>,
+    commission: Option<Value>,
+    recurring: Option<Value>,
+    products: Option<BTreeMap<String, Value>>,
     payout: Option<PayoutBody>,
     reason: Option<String>,
 }
 
-impl RateBody {
-    fn read(&self) -> Result<Rate, Problem> {
-        match self {
-            RateBody::Share { basis_points, of } => {
-                let share = BasisPoints::new(*basis_points);
-                let share = share.ok_or_else(|| Problem::bad_request("basis_points is 0 to 10000"))?;
-                let of = match of {
-                    BaseBody::Price => Base::Price,
-                    BaseBody::Proceeds => Base::Proceeds,
-                };
-                Ok(Rate::Share { of, share })
-            }
-            RateBody::Fixed { amount, currency } => {
-                let currency = read_currency(currency)?;
-                if !(0..=1_000_000_000_000).contains(amount) {
-                    return Err(Problem::bad_request("amount is a number of minor units, not below zero"));
-                }
-                Ok(Rate::Fixed(Money::new(*amount, currency)))
-            }
+/// A share of the price or of the proceeds, or a fixed amount.
+fn read_rate(body: &Value) -> Result<Rate, Problem> {
+    let wrong = |what: &str| Problem::bad_request(what.to_owned());
+    match (body.get("basis_points"), body.get("amount")) {
+        (Some(points), None) => {
+            let share = points.as_u64().and_then(|points| BasisPoints::new(u32::try_from(points).ok()?));
+            let share = share.ok_or_else(|| wrong("commission.basis_points is 0 to 10000"))?;
+            let of = match body.get("of").and_then(Value::as_str) {
+                Some("price") => Base::Price,
+                Some("proceeds") => Base::Proceeds,
+                _ => return Err(wrong("commission.of is price or proceeds")),
+            };
+            Ok(Rate::Share { of, share })
         }
+        (None, Some(amount)) => {
+            let amount = amount.as_i64().filter(|amount| (0..=1_000_000_000_000).contains(amount));
+            let amount = amount.ok_or_else(|| wrong("commission.amount is a number of minor units, not below zero"))?;
+            let currency = read_currency(body.get("currency").and_then(Value::as_str).unwrap_or_default())?;
+            Ok(Rate::Fixed(Money::new(amount, currency)))
+        }
+        _ => Err(wrong("commission is {basis_points, of} or {amount, currency}")),
     }
 }
 
@@ -115,12 +88,13 @@ pub fn read_currency(text: &str) -> Result<Currency, Problem> {
     Currency::parse(text).ok_or_else(|| Problem::bad_request("currency is a code of ISO 4217, as USD"))
 }
 
-fn read_recurring(body: &RecurringBody) -> Result<Recurring, Problem> {
-    match body {
-        RecurringBody::Word(RecurringWord::First) => Ok(Recurring::First),
-        RecurringBody::Word(RecurringWord::Always) => Ok(Recurring::Always),
-        RecurringBody::Months { months } if (1..=1_200).contains(months) => Ok(Recurring::Months(*months)),
-        RecurringBody::Months { .. } => Err(Problem::bad_request("months is 1 to 1200")),
+fn read_recurring(body: &Value) -> Result<Recurring, Problem> {
+    let months = || body.get("months").and_then(Value::as_u64).filter(|months| (1..=1_200).contains(months));
+    match (body.as_str(), months()) {
+        (Some("first"), _) => Ok(Recurring::First),
+        (Some("always"), _) => Ok(Recurring::Always),
+        (None, Some(months)) => Ok(Recurring::Months(months as u32)),
+        _ => Err(Problem::bad_request("recurring is first, always or {\"months\": 1 to 1200}")),
     }
 }
 
@@ -136,19 +110,19 @@ fn read_rail(text: &str) -> Result<Rail, Problem> {
 /// The terms as they are asked for, on top of those that hold.
 fn read_terms(
     known: Option<&Terms>,
-    rate: Option<&RateBody>,
-    recurring: Option<&RecurringBody>,
-    products: Option<&BTreeMap<String, RateBody>>,
+    rate: Option<&Value>,
+    recurring: Option<&Value>,
+    products: Option<&BTreeMap<String, Value>>,
 ) -> Result<Option<Terms>, Problem> {
     if rate.is_none() && recurring.is_none() && products.is_none() {
         return Ok(None);
     }
     let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
-    let rate = rate.map(RateBody::read).transpose()?.or(known.map(|known| known.rate));
+    let rate = rate.map(read_rate).transpose()?.or(known.map(|known| known.rate));
     let recurring = recurring.map(read_recurring).transpose()?.or(known.map(|known| known.recurring));
     let products = match products {
         Some(given) => {
-            let one = |(product, rate): (&String, &RateBody)| Ok((product.clone(), rate.read()?));
+            let one = |(product, rate): (&String, &Value)| Ok((product.clone(), read_rate(rate)?));
             given.iter().map(one).collect::<Result<BTreeMap<_, _>, Problem>>()?
         }
         None => known.map(|known| known.products.clone()).unwrap_or_default(),
@@ -293,9 +267,9 @@ struct CouponBody {
     count: Option<u32>,
     expires_at: Option<String>,
     offer_code_id: Option<String>,
-    commission: Option<RateBody>,
-    recurring: Option<RecurringBody>,
-    products: Option<BTreeMap<String, RateBody>>,
+    commission: Option<Value>,
+    recurring: Option<Value>,
+    products: Option<BTreeMap<String, Value>>,
     reason: Option<String>,
 }
 
@@ -357,7 +331,15 @@ pub async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) ->
 
 async fn coupon(app: &App, entry: Entry) -> Result<Response, Problem> {
     let is_end = matches!(entry.command, Command::EndCoupon(_));
-    match app.ledger.submit(entry).await? {
+    let answer = match app.ledger.submit(entry).await {
+        Err(fail @ Fail::Refused(Refusal::TooManyOffers)) => {
+            // As many as there may be.
+            let in_use = list::count(&*app.ledger.snapshot(), "coupon", "", "own_offer")?;
+            return Err(Problem::from(fail).with("own_offers", object!({"in_use": in_use})));
+        }
+        answer => answer?,
+    };
+    match answer {
         Reply::Coupon { coupon, fresh, offers } => {
             let status = if fresh && !is_end { StatusCode::CREATED } else { StatusCode::OK };
             let mut shown = view::coupon(&coupon, app.clock.now());

@@ -220,7 +220,7 @@ pub fn redeemed_with<S: Store>(store: &S, coupon: Id, after: Option<(Date, Id)>)
 pub fn day<S: Store>(store: &S, date: Date, reported: &[Reported]) -> Result<DayFacts, Error> {
     let mut offers: BTreeSet<String> = reported.iter().map(|line| line.offer.clone()).collect();
     offers.extend(store.rules()?.iter().map(|rules| rules.policy.offer.clone()));
-    let coupons = list::rows(store, None, usize::MAX, |coupon: &Coupon| coupon.ended_at.is_none())?;
+    let coupons = list::rows(store, None, usize::MAX, Coupon::is_own_offer)?;
     offers.extend(coupons.items.into_iter().filter_map(|coupon| match coupon.what {
         Token::Offer(name) => Some(name),
         Token::Custom(_) => None,
