@@ -4,11 +4,11 @@ use super::outcome::{again, outcome, reading};
 use crate::domain::delivery::{Answer, Outcome};
 use crate::domain::id::Id;
 use crate::domain::partner::Contact;
-use crate::domain::payout::{Order, Payout, Progress};
+use crate::domain::payout::{Order, Payout};
 use crate::ledger::store::Store;
 use crate::ledger::{Aside, Ledger, people};
 use crate::outside::tremendous::{Answered, Tremendous};
-use crate::wire::tremendous::{Made, Progress as Told, differs, progress};
+use crate::wire::tremendous::{Made, differs, progress};
 use std::sync::Arc;
 
 pub struct Payer {
@@ -79,13 +79,7 @@ fn compared(payout: &Payout, contact: &Contact, made: Made) -> Paid {
 }
 
 fn ordered(payout: &Payout, made: Made) -> Paid {
-    let progress = match progress(&made) {
-        Told::Open => Progress::Open,
-        Told::Settled => Progress::Settled,
-        Told::Undelivered => Progress::Undelivered,
-        Told::Failed => Progress::Failed,
-        Told::Cancelled => Progress::Cancelled,
-    };
+    let progress = progress(&made);
     let order = Order { id: made.order_id, reward: made.reward_id, progress };
     (Outcome::Done(Answer::Ordered(order)), made.link.map(|link| Aside::Link(payout.id, link)))
 }

@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::text;
 use crate::domain::money::{Currency, Decimal, Money};
+use crate::domain::payout::Progress;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -203,16 +204,6 @@ fn delivery_status(word: &str) -> DeliveryStatus {
         "FAILED" => DeliveryStatus::Failed,
         _ => DeliveryStatus::Other,
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    Open,
-    Settled,
-    /// The money is taken, and the e-mail did not arrive.
-    Undelivered,
-    Failed,
-    Cancelled,
 }
 
 /// A link is ours to hand on: Tremendous calls it delivered when it is opened, and sends no event of that.

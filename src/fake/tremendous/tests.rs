@@ -1,11 +1,11 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::at::Span;
+use crate::domain::payout::Progress;
 use crate::fake::faults::{Fault, Op};
 use crate::fake::tests::ask;
 use crate::wire::hook::{TREMENDOUS_SIGNATURE, tremendous_signature_holds};
 use crate::wire::tremendous as wire;
-use crate::wire::tremendous::Progress;
 
 const NOW: At = At(1_790_000_000_000);
 const KEY: &str = "TEST_key";
