@@ -54,7 +54,11 @@ impl Payer {
     async fn found(&self, id: Id) -> Result<Option<Paid>, Outcome> {
         let (payout, contact) = self.payout(id)?;
         let found = self.server.find(&id.to_string()).await.map_err(reading)?;
-        Ok(found.map(|made| compared(&payout, &contact, made)))
+        Ok(found.map(|made| match &payout.order {
+            // It was compared when it became known. The partner may have another address by now.
+            Some(known) if known.id == made.order_id => ordered(&payout, made),
+            _ => compared(&payout, &contact, made),
+        }))
     }
 
     fn payout(&self, id: Id) -> Result<(Payout, Contact), Outcome> {
