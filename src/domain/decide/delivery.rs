@@ -164,13 +164,17 @@ impl Family for DiscardFamily {
 
 /// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
 /// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications, and that
-/// nothing was learned of a device with the claim, and days that Apple does not extend are granted: nobody has to deal
-/// with these deliveries.
+/// nothing was learned of a device with the claim, that nothing was learned of an order with the payout, and days that
+/// Apple does not extend are granted: nobody has to deal with these deliveries.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     let owes = matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
     let is_finding = matches!(
         item.effect,
-        Effect::RequestTest { .. } | Effect::CheckTest { .. } | Effect::AskDevice { .. } | Effect::MarkDevice { .. }
+        Effect::RequestTest { .. }
+            | Effect::CheckTest { .. }
+            | Effect::AskDevice { .. }
+            | Effect::MarkDevice { .. }
+            | Effect::AskPayout { .. }
     );
     let is_over = match item.state {
         ItemState::Waiting { .. } => facts.is_outdated && !owes,

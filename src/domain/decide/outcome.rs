@@ -269,8 +269,8 @@ fn paid(paying: &Paying, item: &Item, outcome: &Outcome, stamp: Stamp, decision:
     match outcome {
         Outcome::Done(Answer::Ordered(order)) => paying.ordered(order, stamp.at, decision),
         Outcome::Done(Answer::Disputed { why }) => paying.disputed(why, stamp.at, decision),
-        _ if is_dead && is_order && item.unsure => paying.disputed(&why(), stamp.at, decision),
-        _ if is_dead && is_order => paying.refused(&why(), stamp.at, decision),
+        _ if is_dead && is_order && !item.unsure => paying.refused(&why(), stamp.at, decision),
+        _ if is_dead => paying.disputed(&why(), stamp.at, decision),
         _ => {}
     }
 }
