@@ -124,6 +124,9 @@ impl Family for RetryFamily {
         if facts.paying.as_ref().is_some_and(is_over) {
             return Err(Refusal::WrongState);
         }
+        if let (Some(paying), Effect::PayOut { .. }) = (&facts.paying, &item.effect) {
+            paying.resumed(stamp.at, &mut decision);
+        }
         let item = item.retried(stamp.at);
         decision.put(Put::Item(item.clone()));
         decision.reply = Reply::Item(item);

@@ -210,6 +210,13 @@ impl Paying {
         }
     }
 
+    /// It is tried again: until that ended nobody says by hand that it failed, or it would be paid twice.
+    pub fn resumed(&self, now: At, decision: &mut Decision) {
+        if self.payout.trouble.is_some() {
+            self.becomes(Payout { trouble: None, ..self.payout.clone() }, now, decision);
+        }
+    }
+
     /// Nobody but a person can say what became of it.
     pub fn disputed(&self, why: &str, now: At, decision: &mut Decision) {
         if matches!(self.payout.state, PayoutState::Sent { .. }) {
