@@ -22,6 +22,7 @@ mod input;
 mod kill;
 mod page;
 mod partner;
+mod payout;
 mod pool;
 mod rate;
 mod reconciliation;

@@ -28,8 +28,12 @@ pub fn id(number: u32) -> String {
 impl Stage {
     /// The terms: `20% always`, `30% first`, `20% proceeds months 3`, `fixed 1500 USD always`.
     pub async fn set(terms: &str) -> Stage {
+        Stage::paid_by("csv", Some("jen@example.com"), terms).await
+    }
+
+    pub async fn paid_by(rail: &str, email: Option<&str>, terms: &str) -> Stage {
         let world = World::with_partners(|_| {}).await;
-        let partner = partner(&world, "Jen", terms).await;
+        let partner = partner_paid_by(&world, "Jen", terms, rail, email).await;
         own_offer(&world, &partner, OFFER).await;
         Stage { world, partner, transactions: BTreeMap::new(), offer: OFFER.to_owned() }
     }
@@ -87,7 +91,7 @@ impl Stage {
         }
     }
 
-    async fn step(&mut self, step: &str) {
+    pub async fn step(&mut self, step: &str) {
         let words: Vec<&str> = step.split_whitespace().collect();
         let now = self.world.now();
         match words[..] {
@@ -249,12 +253,12 @@ fn points(share: &str) -> u32 {
     share.trim_end_matches('%').parse::<u32>().expect("a share") * 100
 }
 
-pub async fn partner(caller: &Caller, name: &str, text: &str) -> String {
+pub async fn partner_paid_by(caller: &Caller, name: &str, text: &str, rail: &str, email: Option<&str>) -> String {
     let mut body = terms(text);
     body["name"] = json!(name);
-    body["email"] = json!(format!("{}@example.com", name.to_lowercase()));
+    body["email"] = json!(email);
     body["campaign"] = json!("creators");
-    body["payout"] = json!({"rail": "csv"});
+    body["payout"] = json!({"rail": rail});
     let made = caller.admin_post("/admin/partners", body.to_string()).await.is(201).json();
     made["id"].as_str().expect("an id").to_owned()
 }

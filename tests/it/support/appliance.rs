@@ -9,6 +9,7 @@ use referd::fake::app_store_server::{self, AppStoreServer};
 use referd::fake::apple_chain::Chain;
 use referd::fake::apple_event::App;
 use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
+use referd::fake::tremendous::{self, Tremendous};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -24,6 +25,8 @@ pub const OFFER: &str = "REF30";
 pub const API_KEY: &str = "sk_key_of_the_program_tests";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_referd");
 const SEED: u8 = 9;
+const TREMENDOUS_KEY: &str = "TEST_key_of_the_program_tests";
+const TREMENDOUS_HOOK: &str = "tremendous-hook-of-the-program-tests";
 const ISSUER: &str = "57246542-0000-4000-8000-000000000002";
 
 /// Stand-ins and a folder, which outlive the processes.
@@ -32,10 +35,19 @@ pub struct Site {
     pub revenuecat: RevenueCat,
     /// Apple's notifications and the App Store Server API, signed by a root of their own.
     pub store: AppStoreServer,
+    pub tremendous: Tremendous,
     /// Every line that any process wrote to its log.
     pub log: Arc<Mutex<String>>,
     folder: Folder,
     filter: &'static str,
+}
+
+/// What an appliance has beside a campaign of friends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Friends,
+    AsksApple,
+    Partners,
 }
 
 /// One process, killed when it is dropped.
@@ -48,14 +60,18 @@ pub struct Appliance {
 
 impl Site {
     pub async fn new(low_water: u32, batch_size: u32, filter: &'static str) -> Site {
-        Site::with(low_water, batch_size, filter, false).await
+        Site::with(low_water, batch_size, filter, Kind::Friends).await
+    }
+    /// One that pays partners, too.
+    pub async fn paying() -> Site {
+        Site::with(0, 10, "info", Kind::Partners).await
     }
     /// One whose appliance asks the App Store Server, and is asked through a socket in the folder.
     pub async fn asking_apple() -> Site {
-        Site::with(0, 10, "info", true).await
+        Site::with(0, 10, "info", Kind::AsksApple).await
     }
 
-    async fn with(low_water: u32, batch_size: u32, filter: &'static str, asks_apple: bool) -> Site {
+    async fn with(low_water: u32, batch_size: u32, filter: &'static str, kind: Kind) -> Site {
         let folder = Folder::new();
         let clock = Arc::new(SystemClock);
         let key = Key { id: "KEYOFTHEPR".to_owned(), public: public_point(SEED), issuer: None };
@@ -67,10 +83,13 @@ impl Site {
         let chain = Arc::new(Chain::new(clock.now()));
         let key = Key { id: "KEYOFTHEPR".to_owned(), public: public_point(SEED), issuer: Some(ISSUER.to_owned()) };
         let app = App { bundle_id: "com.example.alma".to_owned(), apple_id: 1_234_567_890 };
-        let setup = app_store_server::Setup { key, clock, chain: chain.clone(), app };
+        let setup = app_store_server::Setup { key, clock: clock.clone(), chain: chain.clone(), app };
         let store = AppStoreServer::start(setup).await.expect("the App Store Server starts");
+        let (api_key, webhook_key) = (TREMENDOUS_KEY.to_owned(), TREMENDOUS_HOOK.to_owned());
+        let setup = tremendous::Setup { api_key, webhook_key, clock };
+        let tremendous = Tremendous::start(setup).await.expect("Tremendous starts");
         let socket = format!("unix:{}", folder.path().join("admin.sock").display());
-        let admin = if asks_apple { socket.as_str() } else { "127.0.0.1:0" };
+        let admin = if kind == Kind::AsksApple { socket.as_str() } else { "127.0.0.1:0" };
         let config = format!(
             r#"
 data_dir = "data"
@@ -105,11 +124,15 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
             apple.base_url(),
             revenuecat.base_url()
         );
-        let config = if asks_apple { config + &server_api(&store) } else { config };
+        let config = match kind {
+            Kind::Friends => config,
+            Kind::AsksApple => config + &server_api(&store),
+            Kind::Partners => config + &partners(&tremendous),
+        };
         std::fs::write(folder.path().join("root.pem"), chain.root_pem()).expect("the folder can be written");
         std::fs::write(folder.path().join("config.toml"), config).expect("the folder can be written");
         std::fs::write(folder.path().join("key.p8"), private_pem(SEED)).expect("the folder can be written");
-        Site { apple, revenuecat, store, log: Arc::default(), folder, filter }
+        Site { apple, revenuecat, store, tremendous, log: Arc::default(), folder, filter }
     }
 
     fn command(&self, verb: &str) -> Command {
@@ -181,6 +204,23 @@ root_certificate_file = "root.pem"
 "#,
         store.production_url(),
         store.sandbox_url()
+    )
+}
+
+fn partners(tremendous: &Tremendous) -> String {
+    format!(
+        r#"
+[[apps.alma.campaigns]]
+id = "creators"
+kind = "partner"
+payout.hold_days = 0
+[apps.alma.tremendous]
+api_key = "{TREMENDOUS_KEY}"
+base_url = "{}"
+campaign_id = "CAMPAIGN1"
+webhook_key = "{TREMENDOUS_HOOK}"
+"#,
+        tremendous.base_url()
     )
 }
 

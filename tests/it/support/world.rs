@@ -43,8 +43,8 @@ const KEY_ID: &str = "KEYFORTEST";
 const ISSUER: &str = "57246542-0000-4000-8000-000000000002";
 const TEAM: &str = "TEAM123456";
 const API_KEY: &str = "sk_key_of_the_tests";
-const TREMENDOUS_KEY: &str = "TEST_key_of_the_tests";
-const TREMENDOUS_HOOK: &str = "tremendous-hook-of-the-tests";
+pub const TREMENDOUS_KEY: &str = "TEST_key_of_the_tests";
+pub const TREMENDOUS_HOOK: &str = "tremendous-hook-of-the-tests";
 const SEED: u8 = 7;
 
 pub struct World {
