@@ -253,6 +253,12 @@ fn points(share: &str) -> u32 {
     share.trim_end_matches('%').parse::<u32>().expect("a share") * 100
 }
 
+/// A partner with an address of their own, who is paid by file.
+pub async fn partner(caller: &Caller, name: &str, text: &str) -> String {
+    let email = format!("{}@example.com", name.to_lowercase());
+    partner_paid_by(caller, name, text, "csv", Some(&email)).await
+}
+
 pub async fn partner_paid_by(caller: &Caller, name: &str, text: &str, rail: &str, email: Option<&str>) -> String {
     let mut body = terms(text);
     body["name"] = json!(name);
