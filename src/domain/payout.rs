@@ -57,6 +57,9 @@ pub enum Progress {
 }
 
 impl PayoutState {
+    pub fn is_open(&self) -> bool {
+        matches!(self, PayoutState::Draft | PayoutState::Approved { .. } | PayoutState::Sent { .. })
+    }
     pub fn word(&self) -> &'static str {
         match self {
             PayoutState::Draft => "draft",
@@ -76,7 +79,7 @@ impl Payout {
 
     /// It may still come about.
     pub fn is_open(&self) -> bool {
-        matches!(self.state, PayoutState::Draft | PayoutState::Approved { .. } | PayoutState::Sent { .. })
+        self.state.is_open()
     }
 
     /// Whether a person says how it ended, and not the payment service.

@@ -101,6 +101,8 @@ impl Family for DraftFamily {
 pub struct Paying {
     pub payout: Payout,
     pub conversions: Vec<Conversion>,
+    /// Where it is in trouble, the alert about it.
+    pub alert: Option<Alert>,
 }
 
 pub struct AdvanceFacts {
@@ -148,7 +150,8 @@ impl Family for AdvanceFamily {
 
 impl Paying {
     /// The payout as it stands now, and what that means for its conversions.
-    fn becomes(&self, payout: Payout, now: At, decision: &mut Decision) -> Payout {
+    fn becomes(&self, mut payout: Payout, now: At, decision: &mut Decision) -> Payout {
+        payout.trouble = payout.trouble.filter(|_| payout.state.is_open());
         let settled_at = payout.settled_at();
         for one in self.conversions.iter().filter(|_| settled_at.is_some() || !payout.is_open()) {
             let after = match (settled_at, one.counted) {
@@ -159,19 +162,19 @@ impl Paying {
             };
             decision.put(Put::Conversion(after));
         }
-        let alert = match (&payout.state, &payout.trouble) {
-            (PayoutState::Failed { why, .. }, _) => Some((AlertKind::PayoutFailed, why)),
-            (_, Some(why)) if self.payout.trouble.is_none() => Some((AlertKind::PayoutInTrouble, why)),
-            _ => None,
-        };
-        if let Some((kind, why)) = alert {
-            decision.put(Put::Alert(Alert::raise(kind, &payout.id.to_string(), why.clone(), now)));
+        let name = payout.id.to_string();
+        if let PayoutState::Failed { why, .. } = &payout.state {
+            decision.put(Put::Alert(Alert::raise(AlertKind::PayoutFailed, &name, why.clone(), now)));
         }
-        if self.payout.trouble.is_some() && (payout.trouble.is_none() || !payout.is_open()) {
-            let name = payout.id.to_string();
-            let trouble = self.payout.trouble.clone().unwrap_or_default();
-            let raised = Alert::raise(AlertKind::PayoutInTrouble, &name, trouble, payout.made_at);
-            decision.put(Put::Alert(Alert { cleared_at: Some(now), ..raised }));
+        match (&self.payout.trouble, &payout.trouble) {
+            (None, Some(why)) => {
+                decision.put(Put::Alert(Alert::raise(AlertKind::PayoutInTrouble, &name, why.clone(), now)));
+            }
+            (Some(_), None) => {
+                let cleared = self.alert.clone().map(|alert| Alert { cleared_at: Some(now), ..alert });
+                decision.puts.extend(cleared.map(Put::Alert));
+            }
+            _ => {}
         }
         decision.put(Put::Payout(payout.clone()));
         payout

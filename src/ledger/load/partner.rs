@@ -147,12 +147,13 @@ impl Load for AskReportsFamily {
 
 /// A payout with the conversions that are in it.
 pub fn paying<S: Store>(store: &S, id: Id) -> Result<Option<Paying>, Error> {
-    let Some(payout) = store.row(id.as_bytes())? else { return Ok(None) };
+    let Some(payout) = store.row::<Payout>(id.as_bytes())? else { return Ok(None) };
+    let alert = store.row(Alert::id(AlertKind::PayoutInTrouble, &id.to_string()).as_bytes())?;
     let mut conversions = Vec::new();
     for (key, _) in store.prefix(Tab::OfPayout, id.as_bytes(), usize::MAX)? {
         conversions.push(of_index(store, &key[id.as_bytes().len()..])?);
     }
-    Ok(Some(Paying { payout, conversions }))
+    Ok(Some(Paying { payout, conversions, alert }))
 }
 
 /// The code of a coupon that is one.
