@@ -6,6 +6,7 @@ mod stage;
 mod cut;
 mod hand;
 mod hook;
+mod names;
 
 use referd::domain::at::Span;
 use serde_json::json;

@@ -66,6 +66,8 @@ pub struct OwnOffers {
 #[derive(Default)]
 pub struct PartnerFacts {
     pub rules: Vec<Arc<Rules>>,
+    /// Of this ledger alone: payment services see ids that are made of it, and those of several ledgers.
+    pub salt: Id,
     pub partner: Option<Partner>,
     pub has_open_payouts: bool,
     pub coupon: Option<Coupon>,
@@ -106,7 +108,7 @@ impl Family for MakePartnerFamily {
     fn decide(facts: &PartnerFacts, command: &MakePartner, stamp: Stamp) -> Result<Decision, Refusal> {
         facts.rules_of(&command.campaign)?;
         Ok(put(Partner {
-            id: Id::of("partner", &[&stamp.seq.to_be_bytes()]),
+            id: Id::of("partner", &[facts.salt.as_bytes(), &stamp.seq.to_be_bytes()]),
             campaign: command.campaign.clone(),
             terms: vec![(stamp.at, command.terms.clone())],
             rail: command.rail,

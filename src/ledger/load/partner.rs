@@ -41,7 +41,8 @@ use std::ops::Bound;
 
 impl Load for MakePartnerFamily {
     fn load<S: Store>(store: &S, _: &MakePartner, _: At) -> Result<PartnerFacts, Error> {
-        Ok(PartnerFacts { rules: store.rules()?, ..PartnerFacts::default() })
+        let salt = Id::of("salt", &[&store.names().seal("ids", &[])]);
+        Ok(PartnerFacts { rules: store.rules()?, salt, ..PartnerFacts::default() })
     }
 }
 
