@@ -7,6 +7,7 @@ pub mod device_check;
 mod fields;
 pub mod hook;
 pub mod jws;
+pub mod offer_signature;
 pub mod payout_file;
 pub mod private_key;
 pub mod revenuecat;

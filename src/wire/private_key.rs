@@ -4,9 +4,11 @@
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
 use p256::elliptic_curve::ALGORITHM_OID;
 use p256::pkcs8::der::SecretDocument;
-use p256::pkcs8::{AssociatedOid, EncodePrivateKey, PrivateKeyInfoRef};
+use p256::pkcs8::{AssociatedOid, DecodePrivateKey, EncodePrivateKey, PrivateKeyInfoRef};
 use serde_json::Value;
 use std::fmt;
 
@@ -63,6 +65,13 @@ impl PrivateKey {
         jsonwebtoken::encode(&header, claims, &key).map_err(|_| CannotSign)
     }
 
+    /// ECDSA with SHA-256, in DER. It follows from the key and the bytes alone (RFC 6979), so it needs no chance.
+    pub fn signature(&self, bytes: &[u8]) -> Result<Vec<u8>, CannotSign> {
+        let key = SigningKey::from_pkcs8_der(self.0.as_bytes()).map_err(|_| CannotSign)?;
+        let signature: Signature = key.try_sign(bytes).map_err(|_| CannotSign)?;
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+
     pub fn pkcs8_der(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -95,8 +104,8 @@ impl fmt::Debug for PrivateKey {
 pub mod tests {
     use super::*;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-    use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::Verifier};
-    use p256::pkcs8::{DecodePrivateKey, LineEnding};
+    use p256::ecdsa::{VerifyingKey, signature::Verifier};
+    use p256::pkcs8::LineEnding;
 
     pub fn pem() -> String {
         let key = p256::SecretKey::from_slice(&[7; 32]).unwrap();

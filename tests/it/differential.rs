@@ -1,4 +1,5 @@
-//! The same payloads before Apple's own library and before ours: one verdict, or a difference that is explained.
+//! The same payloads before Apple's own library and before ours: one verdict, or a difference that is explained. The
+//! same offers signed by both: one text under the signature.
 //!
 //! Apple's library runs in Python, in a virtual environment that `.ci/run` makes:
 //!
@@ -14,6 +15,7 @@ mod events;
 #[path = "../../src/wire/jws/tests/forge.rs"]
 #[allow(dead_code)]
 mod forge;
+mod offers;
 mod oracle;
 mod rules;
 mod texts;

@@ -1,6 +1,7 @@
-//! Apple's library, asked about the whole corpus at once.
+//! Apple's library, asked everything at once.
 
 use super::corpus::Case;
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,25 +25,30 @@ fn root() -> &'static Path {
 }
 
 pub fn verdicts(python: &Path, cases: &[Case]) -> Vec<String> {
-    let script = root().join("tests/oracle/verify.py");
+    answers(python, "verify.py", cases.iter().map(Case::question))
+}
+
+/// What a script of `tests/oracle` says to each question.
+pub fn answers(python: &Path, script: &str, asked: impl ExactSizeIterator<Item = Value> + Send) -> Vec<String> {
+    let count = asked.len();
     let mut child = Command::new(python)
         .args(["-W", "ignore"])
-        .arg(script)
+        .arg(root().join("tests/oracle").join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it was there");
     let (mut questions, answers) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-    let verdicts: Vec<String> = std::thread::scope(|scope| {
+    let answers: Vec<String> = std::thread::scope(|scope| {
         scope.spawn(move || {
-            for case in cases {
-                writeln!(questions, "{}", case.question()).expect("it reads to the end");
+            for question in asked {
+                writeln!(questions, "{question}").expect("it reads to the end");
             }
         });
         let lines = BufReader::new(answers).lines();
         lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("a word")).collect()
     });
     assert!(child.wait().expect("it ran").success());
-    assert_eq!(verdicts.len(), cases.len());
-    verdicts
+    assert_eq!(answers.len(), count);
+    answers
 }
