@@ -3,7 +3,7 @@
 use super::section::{Section, child, is_name, note};
 use super::{
     Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
-    campaign, payout, reserved, secret, url,
+    campaign, forward, offer, payout, reserved, secret, url,
 };
 use crate::domain::policy::Kind;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const ROUTES: &[&str] = &[
     "users",
 ];
 
-pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
+pub(super) fn apps(s: &mut Section<'_>, public_url: Option<&str>) -> Vec<App> {
     s.need("apps", "add [apps.NAME] with the app's bundle_id and apple_id");
     let given = s.has("apps");
     let sections = s.named("apps");
@@ -48,7 +48,7 @@ pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
             let what = "is a word of the admin routes, which may leave the app out";
             note(context, child(&s.key("apps"), &name), what, "use another name");
         }
-        let Some(app) = app(name, section) else { continue };
+        let Some(app) = app(name, section, public_url) else { continue };
         if let Some(other) = taken.insert(app.base_path.clone(), app.name.clone()) {
             note(context, key, format!("is the same as that of {other}"), "give each app a base_path of its own");
         }
@@ -58,7 +58,7 @@ pub(super) fn apps(s: &mut Section<'_>) -> Vec<App> {
 }
 
 /// None only where a problem was noted, as below.
-fn app(name: String, mut s: Section<'_>) -> Option<App> {
+fn app(name: String, mut s: Section<'_>, public_url: Option<&str>) -> Option<App> {
     s.need("bundle_id", "the app's bundle identifier, as com.example.alma");
     let bundle_id = s.parsed("bundle_id", bundle_id);
     s.need("apple_id", "the app's number in App Store Connect, under App Information");
@@ -76,7 +76,9 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
     let device_check = s.table("device_check").and_then(device_check);
     let revenuecat = s.table("revenuecat").and_then(revenuecat);
     let tremendous = s.table("tremendous").and_then(payout::tremendous);
-    let notifications = notifications(s.table_or_empty("notifications"));
+    let own = public_url.map(|url| format!("{url}{base_path}"));
+    let notifications = notifications(s.table_or_empty("notifications"), own.as_deref());
+    let offers = offer::offers(&mut s);
     reserved::app(&mut s);
     let campaigns = campaign::campaigns(&mut s, asks_apple);
     let default_campaign = default_campaign(&mut s, &campaigns);
@@ -88,6 +90,9 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
     if !asks_apple && let Some(c) = campaigns.iter().find(|c| c.policy.reward.extend.is_some()) {
         let what = format!("is missing, and campaign {} has Apple extend subscriptions", c.policy.campaign);
         s.wrong("app_store_server", what, "add the In-App Purchase key, or set the campaign's reward.kind = \"grant\"");
+    }
+    if !asks_apple && !offers.is_empty() {
+        s.wrong("app_store_server", "is missing, and its key signs the offers", "add the table, or remove the offers");
     }
     let grants = |c: &&super::Campaign| c.policy.reward.days > 0 || !c.policy.reward.milestones.is_empty();
     if !has_revenuecat && let Some(c) = campaigns.iter().find(grants) {
@@ -112,6 +117,7 @@ fn app(name: String, mut s: Section<'_>) -> Option<App> {
         revenuecat,
         tremendous,
         notifications,
+        offers,
         campaigns,
     })
 }
@@ -284,10 +290,11 @@ fn device_check(mut s: Section<'_>) -> Option<DeviceCheck> {
 }
 
 /// Apple tries for six and a half days (Apple, Responding to App Store Server Notifications).
-fn notifications(mut s: Section<'_>) -> Notifications {
+fn notifications(mut s: Section<'_>, own: Option<&str>) -> Notifications {
     let max_age_days = s.count("max_age_days", 0..=3650, 8);
+    let (forward_to, allow_private_forwards) = forward::forwards(&mut s, own);
     reserved::notifications(&mut s);
-    Notifications { max_age_days }
+    Notifications { max_age_days, forward_to, allow_private_forwards }
 }
 
 fn revenuecat(mut s: Section<'_>) -> Option<RevenueCat> {

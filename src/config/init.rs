@@ -217,6 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn the_offer_that_the_example_comments_out_shows_the_defaults() {
+        let (server, key) = ("# [apps.alma.app_store_server]", "secrets/SubscriptionKey_7QT4W2N9LD.p8");
+        let (server, signs) = commented_out(server);
+        let (block, lines) = commented_out("# [[apps.alma.offers]]");
+        let shown = |kept: usize| {
+            let text = EXAMPLE.replace(server, &signs[..4].join("\n")).replace(block, &lines[..kept].join("\n"));
+            app(&text, key).offers
+        };
+        let (bare, whole) = (shown(4), shown(lines.len()));
+        assert_eq!((whole.len(), lines.len()), (1, 6));
+        assert_eq!(bare, whole, "it shows another value than the default");
+    }
+
+    #[test]
+    fn the_forward_that_the_example_comments_out_is_good() {
+        let forwards = |text: &str| app(text, "secrets/none").notifications.forward_to.len();
+        assert_eq!((forwards(EXAMPLE), forwards(&EXAMPLE.replace("# forward_to", "forward_to"))), (0, 1));
+    }
+
+    #[test]
     fn the_vendor_number_that_the_example_comments_out_is_good() {
         let number = |text: &str| app(text, "secrets/none").app_store_connect.and_then(|given| given.vendor_number);
         assert_eq!(number(EXAMPLE), None);

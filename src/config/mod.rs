@@ -6,8 +6,10 @@ mod campaign;
 pub mod check;
 mod environment;
 pub mod file;
+mod forward;
 pub mod init;
 mod network;
+mod offer;
 mod payout;
 mod reserved;
 mod resolve;
@@ -24,6 +26,7 @@ pub use network::Network;
 pub use secret::Secret;
 
 use crate::domain::at::Span;
+use crate::domain::offer::Offer;
 use crate::domain::policy::Policy;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -92,6 +95,8 @@ pub struct App {
     /// There where payouts can go through it.
     pub tremendous: Option<Tremendous>,
     pub notifications: Notifications,
+    /// Each has its own id. None where `app_store_server` is absent, whose key signs them.
+    pub offers: Vec<Offer>,
     pub campaigns: Vec<Campaign>,
 }
 
@@ -195,6 +200,10 @@ pub struct Tremendous {
 pub struct Notifications {
     /// A live one that was signed longer ago is refused; 0: any age.
     pub max_age_days: u32,
+    /// URLs that get a copy of each, as they are written: https, or http as below.
+    pub forward_to: Vec<String>,
+    /// Copies may go to private addresses, and by http there. What a name stands for is not known here.
+    pub allow_private_forwards: bool,
 }
 
 impl Notifications {

@@ -21,18 +21,9 @@ pub(super) fn app(s: &mut Section<'_>) {
         refunds.flag("answer", false);
         refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
     }
-    for mut offer in s.list("offers") {
-        offer.text("id");
-        offer.text("product_id");
-        offer.texts("eligible");
-        offer.number("lapsed_days_min", 0..=3650);
-        offer.number("per_user", 0..=1_000_000);
-    }
 }
 
 pub(super) fn notifications(s: &mut Section<'_>) {
-    s.texts("forward_to");
-    s.flag("allow_private_forwards", false);
     for mut hook in s.list("webhooks") {
         hook.text("url");
         hook.unread_secret("secret");

@@ -34,7 +34,7 @@ fn config(mut s: Section<'_>) -> Option<Config> {
     if let Some(backup) = s.table("backup") {
         reserved::backup(backup);
     }
-    let apps = app::apps(&mut s);
+    let apps = app::apps(&mut s, server.as_ref().map(|server| server.public_url.as_str()));
     Some(Config { data_dir: data_dir?, server: server?, admin: admin?, apps })
 }
 

@@ -104,15 +104,18 @@ impl<'c> Section<'c> {
         self.parsed(key, parse)
     }
 
-    pub fn texts(&mut self, key: &str) -> Vec<String> {
+    fn listed(&mut self, key: &str) -> Option<Vec<String>> {
         let texts = self.take(key, "a list of texts", |v| {
             v.as_array()?.iter().map(|t| t.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-        });
-        let texts = texts.unwrap_or_default();
+        })?;
         if texts.iter().any(|t| t.trim().is_empty()) {
             self.wrong(key, "has an empty entry", "remove it");
         }
-        texts
+        Some(texts)
+    }
+
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        self.listed(key).unwrap_or_default()
     }
 
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
@@ -146,6 +149,24 @@ impl<'c> Section<'c> {
             self.wrong(key, "is none of the known values", format!("write one of {}", names.join(", ")));
         }
         found
+    }
+
+    /// One or more of the options, each once; None when the key is absent or faulty.
+    pub fn choices<T: Copy>(&mut self, key: &str, options: &[(&str, T)]) -> Option<Vec<T>> {
+        let texts = self.listed(key)?;
+        let names: Vec<_> = options.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let remedy = format!("write one or more of {}", names.join(", "));
+        let found = |text: &String| options.iter().find(|(name, _)| name == text).map(|(_, choice)| *choice);
+        let chosen: Option<Vec<T>> = texts.iter().map(found).collect();
+        let again = texts.iter().enumerate().any(|(place, text)| texts[..place].contains(text));
+        if texts.iter().any(|text| !text.trim().is_empty() && found(text).is_none()) {
+            self.wrong(key, "has an entry that is none of the known values", remedy);
+        } else if texts.is_empty() {
+            self.wrong(key, "is empty", remedy);
+        } else if again {
+            self.wrong(key, "has an entry twice", "write each once");
+        }
+        chosen.filter(|chosen| !chosen.is_empty() && !again)
     }
 
     fn inner(&self, path: String, shape: String, table: Table) -> Section<'c> {
@@ -266,6 +287,21 @@ mod tests {
         let choices = [("on", 1), ("off", 0)];
         let none = "a: is none of the known values (write one of \"on\", \"off\")";
         check("a = 'no'", |s| s.choice("a", &choices), None, &[none]);
+        let some = "(write one or more of \"on\", \"off\")";
+        let (empty, unknown) =
+            (format!("a: is empty {some}"), format!("a: has an entry that is none of the known values {some}"));
+        for (toml, expected, problem) in [
+            ("", None, None),
+            ("a = ['off']", Some(vec![0]), None),
+            ("a = ['off', 'on']", Some(vec![0, 1]), None),
+            ("a = []", None, Some(empty.as_str())),
+            ("a = ['on', 'no', 'no']", None, Some(&unknown)),
+            ("a = ['on', '']", None, Some("a: has an empty entry (remove it)")),
+            ("a = ['on', 'off', 'on']", None, Some("a: has an entry twice (write each once)")),
+            ("a = 'on'", None, Some("a: must be a list of texts (it is written as text)")),
+        ] {
+            check(toml, |s| s.choices("a", &choices), expected, problem.as_slice());
+        }
     }
 
     #[test]

@@ -19,12 +19,9 @@ const LIST: &[(&str, Asks)] = &[
     ("server.tls.directory_url", GIVEN),
     ("server.tls.directory_ca_file", GIVEN),
     ("backup", GIVEN),
-    ("apps.*.notifications.forward_to", GIVEN),
-    ("apps.*.notifications.allow_private_forwards", GIVEN),
     ("apps.*.notifications.webhooks", GIVEN),
     ("apps.*.refunds.answer", TRUE),
     ("apps.*.refunds.preference", GIVEN),
-    ("apps.*.offers", GIVEN),
     ("apps.*.campaigns[].kind", |v| v.as_str() == Some("winback")),
 ];
 
@@ -60,12 +57,11 @@ mod tests {
             ("[backup]\nschedule = \"0 30 3 * * *\"\nkeep = 14", &["backup"]),
             ("[apps.alma.notifications]", &[]),
             ("[apps.alma.notifications]\nmax_age_days = 0", &[]),
-            ("[apps.alma.notifications]\nforward_to = []", &["apps.alma.notifications.forward_to"]),
+            ("[apps.alma.notifications]\nforward_to = []\nallow_private_forwards = true", &[]),
             ("[[apps.alma.notifications.webhooks]]\nurl = \"x\"", &["apps.alma.notifications.webhooks"]),
             ("[apps.alma.refunds]\nanswer = false", &[]),
             ("[apps.alma.refunds]\nanswer = true", &["apps.alma.refunds.answer"]),
             ("[apps.alma.refunds]\npreference = \"DECLINE\"", &["apps.alma.refunds.preference"]),
-            ("[[apps.alma.offers]]\nid = \"COMEBACK50\"", &["apps.alma.offers"]),
         ] {
             check(&format!("{lines}\n{BASE}"), expected, lines);
         }

@@ -6,6 +6,7 @@ pub mod id;
 pub mod money;
 pub mod policy;
 pub mod subscription;
+pub mod offer;
 pub mod purchase;
 pub mod refund;
 pub mod download;

@@ -424,7 +424,8 @@ fn app() -> config::App {
             entitlement: "premium".to_owned(),
         }),
         tremendous: None,
-        notifications: config::Notifications { max_age_days: 8 },
+        notifications: config::Notifications { max_age_days: 8, forward_to: Vec::new(), allow_private_forwards: false },
+        offers: Vec::new(),
         campaigns: vec![campaign()],
     }
 }

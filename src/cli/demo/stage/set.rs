@@ -54,7 +54,12 @@ impl Stage {
             device_check: None,
             revenuecat: Some(rewards),
             tremendous: None,
-            notifications: config::Notifications { max_age_days: 8 },
+            notifications: config::Notifications {
+                max_age_days: 8,
+                forward_to: Vec::new(),
+                allow_private_forwards: false,
+            },
+            offers: Vec::new(),
             campaigns: vec![campaign()],
         };
         let config = Config {
