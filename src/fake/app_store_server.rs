@@ -158,7 +158,7 @@ impl AppStoreServer {
     }
 
     fn call(&self, seen: Seen) -> Call {
-        let Seen { host, method, path, body, status, at } = seen;
+        let Seen { host, method, path, body, status, at, .. } = seen;
         let in_sandbox = host.is_some_and(|host| self.sandbox.base_url().ends_with(&format!("//{host}")));
         let environment = if in_sandbox { Environment::Sandbox } else { Environment::Production };
         Call { environment, method, path, body, status, at }

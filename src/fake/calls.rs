@@ -6,7 +6,7 @@ use crate::domain::at::At;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -23,13 +23,15 @@ pub struct Call {
     pub method: Method,
     /// As it was sent: still escaped, without the query.
     pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
     pub body: Bytes,
     /// None: nothing was answered, because the connection was cut or the peer left first.
     pub status: Option<u16>,
     pub at: At,
 }
 
-// Paths hold user ids.
+// Paths hold user ids, and headers keys.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Call({} at {}: {:?})", self.method, self.at.0, self.status)
@@ -74,6 +76,8 @@ impl Calls {
                 host: host.map(str::to_owned),
                 method: head.method.clone(),
                 path: head.uri.path().to_owned(),
+                query: head.uri.query().map(str::to_owned),
+                headers: head.headers.clone(),
                 body: body.clone(),
                 status: None,
                 at: self.clock.now(),

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod client;
 pub mod device_check;
 pub mod faults;
+pub mod receiver;
 pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod stand;

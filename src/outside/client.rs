@@ -1,8 +1,10 @@
 //! The HTTP client of every call: no redirects, no proxies, no repeats, bounded in time and size.
 
 use super::Failure;
+use super::public::{NotPublic, PublicNames};
 use crate::domain::at::Span;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Method, RequestBuilder, Response};
 use std::error::Error;
@@ -27,6 +29,8 @@ impl Limits {
 const CONNECT: Duration = Duration::from_secs(5);
 /// Nobody is waited for longer than this on their own word.
 const LONGEST_WAIT: Span = Span::hours(1);
+/// Until somebody has mended a configuration.
+pub(super) const MENDED: Span = Span::minutes(10);
 
 pub struct Answer {
     pub status: u16,
@@ -39,6 +43,16 @@ impl Client {
     /// Trusts the certificates of the machine. On a machine without any, https calls fail and plain http
     /// to a stand-in still works.
     pub fn new() -> Result<Client, Failure> {
+        Client::built(builder)
+    }
+
+    /// For addresses that others choose: what a name stands for is looked up once, and called only if it is public.
+    /// An address without a name is not looked up, so its caller checks it.
+    pub(super) fn to_public_names() -> Result<Client, Failure> {
+        Client::built(|| builder().dns_resolver(PublicNames))
+    }
+
+    fn built(builder: impl Fn() -> ClientBuilder) -> Result<Client, Failure> {
         let client = builder().build().or_else(|error| {
             tracing::warn!(reason = %reason(error), "no trusted certificates on this machine: https calls will fail");
             builder().tls_certs_only([]).build()
@@ -59,6 +73,12 @@ impl Client {
         }
         Ok(Answer { status: status.as_u16(), headers, body })
     }
+
+    /// The answer without its body, which is not read: it may be endless, and says nothing that the head did not.
+    pub(super) async fn head(&self, request: RequestBuilder, time: Duration) -> Result<Answer, Failure> {
+        let response = request.timeout(time).send().await.map_err(failure)?;
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body: Vec::new() })
+    }
 }
 
 impl Answer {
@@ -70,11 +90,22 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The seconds of `Retry-After`; its other form, a date, is not used by anyone we call.
+    /// What `Retry-After` says: seconds, or a date, which is measured from the answer's own.
     pub fn retry_after(&self) -> Option<Span> {
-        let seconds: u32 = self.header(RETRY_AFTER.as_str())?.trim().parse().ok()?;
-        Some(Span::seconds(seconds.into()).min(LONGEST_WAIT))
+        let text = self.header(RETRY_AFTER.as_str())?.trim();
+        let wait = match text.parse::<u32>() {
+            Ok(seconds) => Span::seconds(seconds.into()),
+            Err(_) => {
+                let until = instant(text)?.duration_since(instant(self.header(DATE.as_str())?)?);
+                Span::seconds(until.as_secs().clamp(0, u32::MAX.into()))
+            }
+        };
+        Some(wait.min(LONGEST_WAIT))
     }
+}
+
+fn instant(text: &str) -> Option<jiff::Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 fn builder() -> ClientBuilder {
@@ -102,6 +133,9 @@ async fn read(mut response: Response, limit: usize) -> (Vec<u8>, Result<(), Fail
 }
 
 fn failure(error: reqwest::Error) -> Failure {
+    if let Some(refused) = causes(&error).find_map(|cause| cause.downcast_ref::<NotPublic>()) {
+        return Failure::later(refused.to_string(), Some(MENDED));
+    }
     if error.is_connect() || error.is_builder() {
         Failure::NotSent(reason(error))
     } else {
@@ -112,12 +146,15 @@ fn failure(error: reqwest::Error) -> Failure {
 /// The error and its innermost cause. The URL stays out: its path names users.
 fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut innermost: &dyn Error = &error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+    let outer = error.to_string();
+    match causes(&error).last().map(ToString::to_string) {
+        Some(inner) if inner != outer => format!("{outer}: {inner}"),
+        _ => outer,
     }
-    let (outer, inner) = (error.to_string(), innermost.to_string());
-    if outer == inner { outer } else { format!("{outer}: {inner}") }
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source())
 }
 
 #[cfg(test)]
@@ -198,11 +235,18 @@ mod tests {
             ("86400", Some(LONGEST_WAIT)),
             ("-1", None),
             ("99999999999999999999", None),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", Some(Span::seconds(28 * 60))),
+            ("Wed, 21 Oct 2026 06:59:59 GMT", Some(Span::ZERO)),
+            ("Wed, 21 Oct 2037 07:28:00 GMT", Some(LONGEST_WAIT)),
+            ("soon", None),
+            ("", None),
         ];
         for (header, expected) in rows {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, header.parse().unwrap())]);
+            let date = "Wed, 21 Oct 2026 07:00:00 GMT";
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, header.parse().unwrap()), (DATE, date.parse().unwrap())]);
             assert_eq!(Answer { status: 429, headers, body: Vec::new() }.retry_after(), expected, "{header}");
         }
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap())]);
+        assert_eq!(Answer { status: 429, headers, body: Vec::new() }.retry_after(), None, "without a date to compare");
     }
 }

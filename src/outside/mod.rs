@@ -5,6 +5,8 @@ pub mod app_store_server;
 pub mod client;
 pub mod device_check;
 pub mod jwks;
+pub mod post;
+mod public;
 pub mod revenuecat;
 #[cfg(test)]
 mod stand_in;

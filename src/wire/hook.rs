@@ -40,7 +40,7 @@ pub fn tremendous_signature_holds(header: &str, key: &[u8], body: &[u8]) -> bool
     mac(key, &[body]).is_some_and(|expected| expected.ct_eq(&given).into())
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     parts.iter().for_each(|part| mac.update(part));
     Some(mac.finalize().into_bytes().into())

@@ -13,6 +13,7 @@ pub mod private_key;
 pub mod revenuecat;
 pub mod revenuecat_event;
 pub mod sales_report;
+pub mod standard_webhooks;
 pub mod statement_link;
 pub mod text;
 pub mod tremendous;

@@ -24,6 +24,7 @@ mod page;
 mod partner;
 mod payout;
 mod pool;
+mod post;
 mod rate;
 mod reconciliation;
 mod refund;
