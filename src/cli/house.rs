@@ -5,6 +5,7 @@ use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret, Tls};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::{By, Command};
 use crate::entropy::{Ahead, Entropy};
+use crate::http::app::Signer;
 use crate::http::front::App;
 use crate::http::limits::Limits;
 use crate::http::listen::{Listener, serve};
@@ -18,6 +19,7 @@ use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
 use crate::outside::client::Client;
 use crate::outside::device_check::{self, DeviceCheck};
+use crate::outside::post::Post;
 use crate::outside::revenuecat::RevenueCat;
 use crate::outside::tremendous::{self, Tremendous};
 use crate::wire::jws;
@@ -64,9 +66,8 @@ impl House {
         let mut workers = JoinSet::new();
         let (mut apps, mut couriers) = (Vec::new(), Vec::new());
         for one in &config.apps {
-            let (app, courier) = open_app(&config, one, &client, &clock, &*entropy)
-                .await
-                .with_context(|| format!("app {}", one.name))?;
+            let (app, courier) =
+                open_app(&config, one, &client, &clock, &entropy).await.with_context(|| format!("app {}", one.name))?;
             if let (Some(verifier), Some(JwtKey::JwksUrl(url))) =
                 (&app.verifier, one.auth.jwt.as_ref().map(|jwt| &jwt.key))
             {
@@ -183,10 +184,10 @@ async fn open_app(
     app: &config::App,
     client: &Client,
     clock: &Arc<dyn Clock>,
-    entropy: &dyn Entropy,
+    entropy: &Arc<dyn Entropy>,
 ) -> Result<(Arc<App>, Arc<Courier>)> {
     let (db, has_space) = open_file(&config.data_dir, &app.name)?;
-    let ledger = Arc::new(Ledger::start(db, clock.clone(), entropy, has_space)?);
+    let ledger = Arc::new(Ledger::start(db, clock.clone(), &**entropy, has_space)?);
     for campaign in &app.campaigns {
         let adopt = Command::Adopt(Adopt { policy: campaign.policy.clone() });
         ledger.submit(Entry::new(adopt, By::House)).await?;
@@ -206,10 +207,17 @@ async fn open_app(
         apple,
         clock: clock.clone(),
         meter: Arc::new(Meter::default()),
-        rate: Rate::new(entropy),
+        rate: Rate::new(&**entropy),
+        entropy: entropy.clone(),
+        signer: app.app_store_server.as_ref().map(signer).transpose()?,
         trusted: trusted(config),
     };
     Ok((Arc::new(front), courier))
+}
+
+fn signer(given: &config::AppStoreServer) -> Result<Signer> {
+    let key = private_key(&given.private_key, "app_store_server")?;
+    Ok(Signer { key, key_id: given.key_id.clone(), issuer: given.issuer_id.clone() })
 }
 
 /// Trusts Apple's root, or the one that a test or demo puts in its place.
@@ -259,6 +267,7 @@ fn outside(
                 verifier: verifier.clone(),
                 bundle_id: app.bundle_id.clone(),
                 apple_id: app.apple_id,
+                forward_to: app.notifications.forward_to.clone(),
                 ledger: ledger.clone(),
                 clock: clock.clone(),
             })
@@ -278,7 +287,8 @@ fn outside(
         };
         Payer { server: Tremendous::new(client.clone(), account), ledger: ledger.clone() }
     });
-    Ok(Outside { connect, payer, revenuecat, apple, device_check, entitlement })
+    let post = Post::new(app.notifications.allow_private_forwards)?;
+    Ok(Outside { connect, payer, post, revenuecat, apple, device_check, entitlement })
 }
 
 fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod due;
 pub mod evidence;
 pub mod hearing;
+pub mod offer;
 pub mod outcome;
 pub mod partner;
 pub mod payout;
@@ -26,12 +27,14 @@ use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;
 use super::conversion::Conversion;
-use super::delivery::{Effect, Item, ItemId, Outcome};
+use super::delivery::{Effect, Item, ItemId};
 use super::download::Download;
 use super::extension::Extension;
 use super::hearing::Hearing;
 use super::id::{Id, Person};
 use super::network::Network;
+use super::offer::{Ineligible, Signing};
+use super::outcome::Outcome;
 use super::partner::{Coupon, Partner};
 use super::payout::Payout;
 use super::person::{Alias, Move};
@@ -93,6 +96,7 @@ pub enum Command {
     AskPayout(payout::AskPayout),
     AskReports(reconciliation::AskReports),
     Clear(alert::Clear),
+    SignOffer(offer::SignOffer),
 }
 
 /// Who asked.
@@ -140,6 +144,7 @@ pub enum Put {
     ConversionGone(Id),
     Payout(Payout),
     Movement(Movement),
+    Signing(Signing),
     Alert(Alert),
     Reconciliation(Reconciliation),
     Account(Account),
@@ -262,6 +267,7 @@ pub enum Reply {
     /// Absent where there is nothing to be paid.
     Payout(Option<Payout>),
     Alert(Alert),
+    Signing(Signing),
 }
 
 /// The rule says no.
@@ -311,6 +317,8 @@ pub enum Refusal {
     CodeExpired,
     #[error("no code is available")]
     PoolEmpty,
+    #[error("this user may not have the offer now")]
+    Ineligible(Ineligible),
 }
 
 /// Codes taken from the stock, and the pool as it stands after.
@@ -371,6 +379,7 @@ impl Command {
             Command::AskPayout(_) => "ask_payout",
             Command::AskReports(_) => "ask_reports",
             Command::Clear(_) => "clear",
+            Command::SignOffer(_) => "sign_offer",
         }
     }
 
@@ -383,9 +392,9 @@ impl Command {
             }
             Command::Import(import) => Command::Import(pool::Import { codes: Vec::new(), ..import.clone() }),
             Command::Settle(settle) => match &settle.outcome {
-                Outcome::Done(super::delivery::Answer::Codes(_)) => Command::Settle(delivery::Settle {
+                Outcome::Done(super::outcome::Answer::Codes(_)) => Command::Settle(delivery::Settle {
                     item: settle.item,
-                    outcome: Outcome::Done(super::delivery::Answer::Codes(Vec::new())),
+                    outcome: Outcome::Done(super::outcome::Answer::Codes(Vec::new())),
                 }),
                 _ => self.clone(),
             },

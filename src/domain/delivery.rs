@@ -1,11 +1,11 @@
-//! What leaves the house: effects, the lanes they wait in, and what an attempt came to.
+//! What leaves the house: effects, and the lanes they wait in.
 
 use super::at::{At, Date, Span};
 use super::extension::Extension;
 use super::grant::{ONE_GRANT, ROUNDING, TakeBack};
 use super::id::{Id, Person};
-use super::payout::Order as MoneyOrder;
-use super::reconciliation::Reported;
+use super::outcome::{Answer, Outcome};
+use super::purchase::HandOn;
 use super::reward::Account;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,12 @@ pub enum Effect {
     AskPayout {
         payout: Id,
     },
+    /// One who wants every notification: the body of this entry, as it came. Its time and number are its name.
+    Forward {
+        to: HandOn,
+        at: At,
+        seq: u64,
+    },
 }
 
 /// How the items of a lane relate. One item of a lane is in flight at a time in either.
@@ -127,6 +133,7 @@ impl Effect {
             Effect::FetchReport { .. } => "fetch_report",
             Effect::PayOut { .. } => "pay_out",
             Effect::AskPayout { .. } => "ask_payout",
+            Effect::Forward { .. } => "forward",
         }
     }
     pub fn extend(wish: &Extension, period: Option<(String, At)>) -> Effect {
@@ -159,6 +166,7 @@ impl Effect {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.as_bytes().to_vec(),
             Effect::FetchReport { date } => date.0.to_be_bytes().to_vec(),
+            Effect::Forward { to, .. } => to.url.clone().into_bytes(),
         }
     }
     /// Whom it is about.
@@ -179,7 +187,8 @@ impl Effect {
             | Effect::EndCustomCode { .. }
             | Effect::FetchReport { .. }
             | Effect::PayOut { .. }
-            | Effect::AskPayout { .. } => None,
+            | Effect::AskPayout { .. }
+            | Effect::Forward { .. } => None,
         }
     }
     pub fn order(&self) -> Order {
@@ -199,7 +208,7 @@ impl Effect {
             | Effect::FetchReport { .. }
             | Effect::PayOut { .. }
             | Effect::AskPayout { .. } => Order::Latest,
-            Effect::Extend { .. } => Order::Queue,
+            Effect::Extend { .. } | Effect::Forward { .. } => Order::Queue,
         }
     }
     /// Whether a newer wish makes up for an older one whatever became of that. An absolute end does; a
@@ -211,7 +220,8 @@ impl Effect {
             | Effect::CatchUp { .. }
             | Effect::Extend { .. }
             | Effect::MakeCustomCode { .. }
-            | Effect::PayOut { .. } => false,
+            | Effect::PayOut { .. }
+            | Effect::Forward { .. } => false,
             Effect::Grant { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
@@ -337,84 +347,10 @@ impl ItemState {
     }
 }
 
-/// What an attempt came to, chosen where the failure is seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    Done(Answer),
-    /// Not done; worth another try, not before `after` if that was said.
-    Again {
-        after: Option<Span>,
-        why: String,
-    },
-    /// It will not work the next time either.
-    Never {
-        why: String,
-    },
-    /// Sent, and the answer was lost.
-    Unsure {
-        why: String,
-    },
-    /// Looked for after a lost answer, and not there.
-    Absent,
-    /// Before anything is revoked: somebody else's grants reach until then.
-    Found {
-        others: At,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
-    Granted {
-        end: At,
-    },
-    BatchMade {
-        apple_id: String,
-    },
-    Codes(Vec<super::code::CodeText>),
-    /// Nothing more is to be known of it.
-    Sent,
-    /// This many purchases were found and reported.
-    LookedUp {
-        purchases: u32,
-    },
-    /// The renewal date, as it is now.
-    Extended {
-        until: At,
-    },
-    CustomCodeMade {
-        apple_id: String,
-    },
-    /// The redemptions of a day; absent where Apple has no report of it.
-    Report(Option<Vec<Reported>>),
-    /// The order, as the payment service knows it.
-    Ordered(MoneyOrder),
-    /// Something else is ordered under this name.
-    Disputed {
-        why: String,
-    },
-    /// The two bits of a device.
-    Device {
-        bit0: bool,
-        bit1: bool,
-    },
-    /// Every notification up to then was read; some were new.
-    CaughtUp {
-        until: At,
-        read: u32,
-        new: u32,
-    },
-    TestRequested {
-        token: String,
-    },
-    /// How Apple's attempt ended, and whether it came here.
-    TestSent {
-        result: String,
-        has_arrived: bool,
-    },
-}
-
 /// After this many attempts, about four days, an item is dead.
 const ATTEMPTS: u32 = 100;
+/// Of what waits for others, and not for a time.
+const NOT_YET: At = At(i64::MAX);
 /// Between two looks: what was made may take a moment to be listed.
 const LOOK_AGAIN: Span = Span::seconds(5);
 /// A lost request is looked for this often before it is sent again.
@@ -441,6 +377,21 @@ impl Item {
         assert!(matches!(self.state, ItemState::Waiting { .. }), "only a waiting wish is replaced");
         self.effect = effect.instead_of(&self.effect);
         self.caused_by = seq;
+        self
+    }
+
+    /// Others of its lane come first: it waits until it is called.
+    pub fn behind(mut self) -> Item {
+        self.state = ItemState::Waiting { next: NOT_YET };
+        self
+    }
+
+    pub fn is_behind(&self) -> bool {
+        self.state == ItemState::Waiting { next: NOT_YET }
+    }
+
+    pub fn called(mut self, now: At) -> Item {
+        self.state = ItemState::Waiting { next: now };
         self
     }
 

@@ -5,7 +5,7 @@ use super::code::CodeText;
 use super::conversion::Conversion;
 use super::decide::claim::{ClaimBy, MakeClaim};
 use super::decide::evidence::Show;
-use super::decide::partner::{AddCoupon, ChangePartner, ErasePartner};
+use super::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner};
 use super::decide::payout::Draft;
 use super::decide::{By, Command, Put};
 use super::delivery::{Effect, Item};
@@ -44,6 +44,7 @@ impl Entry {
             Command::Report(report) | Command::Show(Show { report, .. }) => {
                 report.people().into_iter().for_each(|who| _ = person(*who))
             }
+            Command::SignOffer(sign) => _ = person(sign.person),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
@@ -66,8 +67,8 @@ impl Entry {
             Command::ChangePartner(ChangePartner { partner, .. })
             | Command::ErasePartner(ErasePartner { partner })
             | Command::AddCoupon(AddCoupon { partner, .. })
+            | Command::EndCoupon(EndCoupon { partner, .. })
             | Command::Draft(Draft { partner, .. }) => _ = person(Partner::person(*partner)),
-            Command::EndCoupon(_) => {}
         }
         for put in &self.puts {
             match put {

@@ -33,6 +33,7 @@ pub mod simulation;
 pub mod reward;
 pub mod extension;
 pub mod grant;
+pub mod outcome;
 pub mod delivery;
 pub mod screening;
 pub mod case;

@@ -43,6 +43,15 @@ pub struct Report<P = Person> {
     /// When the source made the event.
     pub at: Option<At>,
     pub about: About<P>,
+    /// Who gets what was delivered, as it came.
+    pub hand_on: Vec<HandOn>,
+}
+
+/// One who wants every notification, and what its bytes were called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOn {
+    pub url: String,
+    pub content_type: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +74,13 @@ pub enum About<P = Person> {
     OwnGrant,
     /// Kept, without effect.
     Nothing,
+}
+
+impl HandOn {
+    pub fn to(urls: &[String], content_type: Option<&str>) -> Vec<HandOn> {
+        let one = |url: &String| HandOn { url: url.clone(), content_type: content_type.map(str::to_owned) };
+        urls.iter().map(one).collect()
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +174,7 @@ impl Purchase {
             app_transaction_id: self.app_transaction_id.clone(),
             first_at: self.purchased_at,
             has_token,
+            promoted: self.period.as_ref().and_then(Subscription::promotion).into_iter().collect(),
             period: self.period.clone(),
             renewal: self.renewal.clone(),
             status: self.status.map(|status| (told_at, status)),
@@ -188,7 +205,8 @@ impl<P> Report<P> {
             About::OwnGrant => About::OwnGrant,
             About::Nothing => About::Nothing,
         };
-        Report { source: self.source, event: self.event, digest: self.digest, kind: self.kind, at: self.at, about }
+        let Report { source, event, digest, kind, at, hand_on, .. } = self;
+        Report { source, event, digest, kind, at, about, hand_on }
     }
     pub fn people(&self) -> Vec<&P> {
         match &self.about {

@@ -18,6 +18,8 @@ pub struct Subscription {
     pub has_token: bool,
     /// The offers that were redeemed with it.
     pub offers: Vec<String>,
+    /// The promotional offers that Apple told of, each with the transaction that had it.
+    pub promoted: Vec<(String, String)>,
     /// The earliest purchase that was told of.
     pub first_at: Option<At>,
     pub period: Option<Period>,
@@ -139,6 +141,7 @@ impl Subscription {
             app_transaction_id: None,
             has_token: false,
             offers: Vec::new(),
+            promoted: Vec::new(),
             first_at: None,
             period: None,
             renewal: None,
@@ -156,6 +159,12 @@ impl Subscription {
         if let Err(at) = self.owners.binary_search(&person) {
             self.owners.insert(at, person);
         }
+    }
+
+    /// It ends, or ended: what is bought once does not.
+    pub fn is_subscription(&self) -> bool {
+        let ends = self.period.as_ref().is_some_and(|period| period.expires_at.is_some());
+        ends || self.renewal.is_some() || !self.paid.is_empty()
     }
 
     pub fn is_family_shared(&self) -> bool {
@@ -178,6 +187,9 @@ impl Subscription {
         self.offers.extend(other.offers);
         self.offers.sort();
         self.offers.dedup();
+        self.promoted.extend(other.promoted);
+        self.promoted.sort();
+        self.promoted.dedup();
         for told in other.paid {
             let known = self.paid.iter_mut().find(|known| known.transaction_id == told.transaction_id);
             match known {
@@ -192,6 +204,12 @@ impl Subscription {
             self.paid[0].time.from = oldest.time.from;
         }
         self
+    }
+
+    /// The promotional offer of a period, with its transaction.
+    pub fn promotion(period: &Period) -> Option<(String, String)> {
+        let offer = period.offer.as_ref().filter(|offer| offer.kind == OfferKind::Promotional)?;
+        Some((offer.id.clone()?, period.transaction_id.clone()))
     }
 
     /// The time that was paid for, or given by the store; a tester's is none.

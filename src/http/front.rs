@@ -1,5 +1,6 @@
 //! What the routes of one app know.
 
+use super::app::Signer;
 use super::peer::Trusted;
 use super::problem::Problem;
 use super::rate::Rate;
@@ -9,6 +10,7 @@ use crate::domain::code::Code;
 use crate::domain::decide::{By, Command, Refusal, Reply};
 use crate::domain::id::UserId;
 use crate::domain::policy::Environment;
+use crate::entropy::Entropy;
 use crate::ledger::{Entry, Fail, Ledger};
 use crate::wire::apple_event::Expected;
 use crate::wire::jws;
@@ -27,6 +29,9 @@ pub struct App {
     pub verifier: Option<Arc<Verifier>>,
     /// Knows what Apple signed.
     pub apple: Arc<jws::Verifier>,
+    /// Signs promotional offers.
+    pub signer: Option<Signer>,
+    pub entropy: Arc<dyn Entropy>,
     pub clock: Arc<dyn Clock>,
     pub meter: Arc<super::meter::Meter>,
     pub rate: Rate,
@@ -119,6 +124,7 @@ impl From<Refusal> for Problem {
             Refusal::Taken => Problem::taken(detail),
             Refusal::TooManyOffers => Problem::too_many_offers(detail),
             Refusal::NeverPaid => Problem::wrong_state(detail),
+            Refusal::Ineligible(why) => Problem::not_eligible(detail).with("reason", why.word()),
             Refusal::UnknownCode => Problem::unknown_code(detail),
             Refusal::SelfReferral => Problem::self_referral(detail),
             Refusal::TokenTaken => Problem::not_eligible(detail),

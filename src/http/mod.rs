@@ -2,7 +2,7 @@
 //! renders; what follows is decided elsewhere.
 
 pub mod admin;
-mod app;
+pub mod app;
 mod extract;
 pub mod front;
 mod guard;

@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod follow;
+pub mod inbox;
 pub mod intake;
 pub mod journal;
 pub mod key;
@@ -24,7 +25,7 @@ mod writer;
 
 pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
-pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person};
+pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use store::{Snapshot, Store};
 pub use writer::{Envelope, Mark, Pulse};
 

@@ -16,8 +16,8 @@ use crate::domain::completion::Completion;
 use crate::domain::decide::due::Due;
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::{By, Command, Decision, Put, Reply, Stamp};
-use crate::domain::delivery::{Answer, Outcome};
 use crate::domain::id::Id;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::policy::Policy;
 use crate::domain::referrer::Referrer;
 use crate::domain::simulation::{Change, Simulation};
@@ -133,7 +133,8 @@ impl Again<'_, '_> {
             | Command::Advance(_)
             | Command::AskPayout(_)
             | Command::AskReports(_)
-            | Command::Clear(_) => Ok(()),
+            | Command::Clear(_)
+            | Command::SignOffer(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

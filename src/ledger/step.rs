@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::journal::{Entry, about_key};
-use super::key::Key;
+use super::key::{Key, item_of};
 use super::names::Names;
 use super::record::encode;
 use super::rows::{Row, due_key, item_key, lane_prefix};
@@ -138,6 +138,7 @@ impl<'txn> Tables<'txn> {
             Put::Payout(row) => self.put(row),
             Put::Movement(row) => self.put(row),
             Put::Alert(row) => self.put(row),
+            Put::Signing(row) => self.put(row),
             Put::Reconciliation(row) => self.put(row),
             Put::AccountGone(person) => self.gone::<crate::domain::reward::Account>(person.as_bytes()),
             Put::Seen(row) => self.put(row),
@@ -212,7 +213,25 @@ impl<'txn> Tables<'txn> {
                 return Ok(item.renewed(effect, id.seq));
             }
         }
-        Ok(Item::new(id, effect, now))
+        let item = Item::new(id, effect, now);
+        Ok(if self.comes_first(&item, puts)? { item } else { item.behind() })
+    }
+
+    /// Whether nothing of its lane is open before it, after these puts.
+    fn comes_first(&self, item: &Item, puts: &[Put]) -> Result<bool, Error> {
+        if item.effect.order() == Order::Latest {
+            return Ok(true);
+        }
+        let lane = lane_prefix(&item.effect);
+        let of_lane = |put: &Put| match put {
+            Put::Item(other) if lane_prefix(&other.effect) == lane => Some((other.id, other.state.is_open())),
+            Put::ItemGone(id) => Some((*id, false)),
+            _ => None,
+        };
+        let by_this: BTreeMap<ItemId, bool> = puts.iter().filter_map(of_lane).collect();
+        let stored = self.prefix(Tab::Lane, &lane, 2)?;
+        let mut stored = stored.iter().filter_map(|(key, _)| item_of(&key[lane.len()..]));
+        Ok(!by_this.values().any(|is_open| *is_open) && stored.all(|id| by_this.contains_key(&id)))
     }
 }
 
@@ -264,6 +283,7 @@ fn place(put: &Put) -> (Tab, Vec<u8>) {
         Put::Payout(row) => of(row),
         Put::Movement(row) => of(row),
         Put::Alert(row) => of(row),
+        Put::Signing(row) => of(row),
         Put::Reconciliation(row) => of(row),
     }
 }

@@ -4,7 +4,7 @@
 use super::Aside;
 use super::error::{Error, Fail};
 use super::follow::follow;
-use super::key::Key;
+use super::inbox;
 use super::load::{Load, of_partner};
 use super::names::Names;
 use super::record::{decode, encode};
@@ -12,7 +12,7 @@ use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::at::{At, Span};
+use crate::domain::at::At;
 use crate::domain::decide::alert::ClearFamily;
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::conversion::JudgeFamily;
@@ -20,6 +20,7 @@ use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily,
 use crate::domain::decide::due::DueFamily;
 use crate::domain::decide::evidence::{NameUserFamily, ShowFamily};
 use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
+use crate::domain::decide::offer::SignOfferFamily;
 use crate::domain::decide::partner::{
     AddCouponFamily, ChangePartnerFamily, EndCouponFamily, ErasePartnerFamily, MakePartnerFamily,
 };
@@ -37,7 +38,6 @@ use crate::domain::purchase::Source;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -59,7 +59,6 @@ pub enum Ask {
 }
 
 const BATCH: usize = 256;
-const KEPT: Span = Span::days(30);
 
 /// How the writing goes, for the metrics.
 #[derive(Default)]
@@ -222,8 +221,7 @@ impl Writer {
             tables.insert(Tab::Token, self.names.person(user).as_bytes(), token.as_bytes())?;
         }
         if let Some(raw) = raw {
-            tables.insert(Tab::Inbox, &Key::new().at(stamp.at).u64(stamp.seq).done(), &raw)?;
-            self.prune(tables, stamp.at)?;
+            inbox::keep(tables, stamp, &raw)?;
         }
         decided.puts.iter().for_each(announce);
         let reply = decided.reply.clone();
@@ -239,15 +237,6 @@ impl Writer {
         let is_theirs = matches!(by, By::App | By::Source(Source::RevenueCat));
         if known.is_none_or(|known| known != name && is_theirs) {
             tables.insert(Tab::People, person.as_bytes(), name)?;
-        }
-        Ok(())
-    }
-
-    /// Bodies are kept for a month: two old ones go for each new one.
-    fn prune(&self, tables: &mut Tables<'_>, now: At) -> Result<(), Error> {
-        let limit = Key::new().at(now.minus(KEPT)).done();
-        for (key, _) in tables.range(Tab::Inbox, Bound::Unbounded, Bound::Excluded(&limit), 2)? {
-            tables.remove(Tab::Inbox, &key)?;
         }
         Ok(())
     }
@@ -334,6 +323,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Draft(command) => by::<DraftFamily>(store, command, stamp),
         Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
         Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
+        Command::SignOffer(command) => by::<SignOfferFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
     }

@@ -5,10 +5,10 @@ use super::outcome::{again, outcome, reading};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::decide::{By, Command, Reply, Seen};
-use crate::domain::delivery::{Answer, Outcome};
 use crate::domain::id::{Id, Person, UserId};
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{Report, Source};
+use crate::domain::purchase::{HandOn, Report, Source};
 use crate::domain::subscription::Subscription;
 use crate::ledger::rows::seen_key;
 use crate::ledger::store::Store;
@@ -28,6 +28,8 @@ pub struct Apple {
     pub verifier: Arc<Verifier>,
     pub bundle_id: String,
     pub apple_id: u64,
+    /// Who wants every notification, also one that came late.
+    pub forward_to: Vec<String>,
     pub ledger: Arc<Ledger>,
     pub clock: Arc<dyn Clock>,
 }
@@ -96,7 +98,8 @@ impl Apple {
             for sent in page.notifications {
                 read += 1;
                 match self.notification(&sent.signed_payload, environment(is_test), until) {
-                    Ok(report) => {
+                    Ok(mut report) => {
+                        report.hand_on = HandOn::to(&self.forward_to, Some("application/json"));
                         filing.spawn(file(self.ledger.clone(), report, Some(sent.signed_payload.body())));
                     }
                     Err(fault) => {

@@ -10,14 +10,17 @@ use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::decide::delivery::{Begin, Recover, Settle};
 use crate::domain::decide::{By, Command, Reply};
-use crate::domain::delivery::{Answer, Effect, Item, ItemId, Outcome};
+use crate::domain::delivery::{Effect, Item, ItemId};
 use crate::domain::grant::{Next, TakeBack};
 use crate::domain::id::Person;
+use crate::domain::outcome::{Answer, Outcome};
+use crate::domain::purchase::HandOn;
 use crate::ledger::key::{Key, after_prefix, item_of};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
-use crate::ledger::{Entry, Error, Fail, Ledger, people};
+use crate::ledger::{Entry, Error, Fail, Ledger, inbox, people};
 use crate::outside::device_check::DeviceCheck;
+use crate::outside::post::{Post, Sent};
 use crate::outside::revenuecat::RevenueCat;
 use crate::wire::device_check::Bits;
 use std::ops::Bound;
@@ -29,6 +32,8 @@ use tokio::task::JoinSet;
 pub struct Outside {
     pub connect: Option<Connect>,
     pub payer: Option<Payer>,
+    /// Takes bytes to whom the owner named.
+    pub post: Post,
     pub revenuecat: Option<RevenueCat>,
     pub apple: Option<Apple>,
     pub device_check: Option<DeviceCheck>,
@@ -186,6 +191,7 @@ impl Courier {
             Effect::EndCustomCode { coupon } => self.connect()?.end_custom_code(*coupon).await,
             Effect::FetchReport { date } => self.connect()?.report(*date).await,
             Effect::PayOut { .. } | Effect::AskPayout { .. } => Err(not_configured("tremendous")),
+            Effect::Forward { to, at, seq } => self.forward(to, *at, *seq).await,
             Effect::SetAppAccountToken { original_transaction_id, person, is_test } => {
                 self.apple()?.name_user(original_transaction_id, *person, *is_test).await
             }
@@ -201,6 +207,16 @@ impl Courier {
             Effect::CatchUp { is_test, since } => self.apple()?.catch_up(*is_test, *since).await,
             Effect::RequestTest { is_test } => self.apple()?.request_test(*is_test).await,
             Effect::CheckTest { is_test, token } => self.apple()?.check_test(*is_test, token).await,
+        }
+    }
+
+    /// The same bytes as often as it takes: who gets them twice knows them by what Apple signed.
+    async fn forward(&self, to: &HandOn, at: At, seq: u64) -> Result<Outcome, Outcome> {
+        let body = inbox::body(&*self.ledger.snapshot(), at, seq).map_err(|error| again(&error))?;
+        let body = body.ok_or_else(|| Outcome::Never { why: "its body is no longer kept".to_owned() })?;
+        match self.outside.post.send(&to.url, to.content_type.as_deref(), &[], body).await.map_err(reading)? {
+            Sent::Taken => Ok(Outcome::Done(Answer::Sent)),
+            Sent::Gone => Err(Outcome::Again { after: None, why: "answered 410".to_owned() }),
         }
     }
 

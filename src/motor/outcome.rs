@@ -1,7 +1,7 @@
 //! What a failed call means for the delivery.
 
 use crate::domain::at::Span;
-use crate::domain::delivery::Outcome;
+use crate::domain::outcome::Outcome;
 use crate::outside::Failure;
 
 /// A key that was refused is tried again slowly: people have to mend it.

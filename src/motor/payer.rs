@@ -1,8 +1,8 @@
 //! What is asked of Tremendous: one order for each payout, whatever becomes of the answers.
 
 use super::outcome::{again, outcome, reading};
-use crate::domain::delivery::{Answer, Outcome};
 use crate::domain::id::Id;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::partner::Contact;
 use crate::domain::payout::{Order, Payout};
 use crate::ledger::store::Store;

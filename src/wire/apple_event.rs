@@ -176,6 +176,7 @@ pub fn notification(jws: &str, expected: &Expected, limits: Limits, open: Open) 
         kind: subtype.map_or(kind.clone(), |subtype| format!("{kind}/{subtype}")),
         at: Some(at),
         about,
+        hand_on: Vec::new(),
     })
 }
 

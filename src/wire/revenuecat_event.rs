@@ -31,6 +31,7 @@ pub fn parse(body: &[u8]) -> Result<Report<UserId>, Fault> {
         kind: kind.unwrap_or_else(|| "unrecognised".to_owned()),
         at: event.instant("event_timestamp_ms"),
         about,
+        hand_on: Vec::new(),
     })
 }
 

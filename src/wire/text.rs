@@ -55,6 +55,14 @@ pub fn path_segment(text: &str) -> Option<String> {
 }
 
 /// Hexadecimal digits of either case, in five groups.
+/// A UUID of version 4 (RFC 9562), in lower case.
+pub fn uuid(mut random: [u8; 16]) -> String {
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
 pub fn is_uuid(text: &str) -> bool {
     let is_at =
         |i: usize, byte: u8| if matches!(i, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
@@ -179,6 +187,8 @@ mod tests {
 
     #[test]
     fn uuids() {
+        assert_eq!(uuid([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert!(is_uuid(&uuid([0; 16])));
         let rows = [
             ("7e3fb20b-4cdb-47cc-936d-99d65f608138", true),
             ("7E3FB20B-4CDB-47CC-936D-99D65F608138", true),

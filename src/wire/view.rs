@@ -220,7 +220,7 @@ impl View<'_> {
 
     pub fn item(&self, row: &Item) -> Value {
         let next = match row.state {
-            ItemState::Waiting { next } => Some(next),
+            ItemState::Waiting { next } => Some(next).filter(|_| !row.is_behind()),
             ItemState::Begun { .. } | ItemState::Done { .. } | ItemState::Dead { .. } => None,
         };
         let end = match &row.effect {
@@ -257,6 +257,8 @@ impl View<'_> {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.to_string(),
             Effect::FetchReport { date } => date.to_string(),
+            // Behind the path may stand a secret.
+            Effect::Forward { to, .. } => to.url.split('?').next().unwrap_or_default().to_owned(),
         }
     }
 }

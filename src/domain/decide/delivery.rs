@@ -4,7 +4,8 @@ use super::outcome::{ItemFacts, checked, follow, give_up};
 use super::payout::Paying;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
-use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Outcome};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::domain::outcome::Outcome;
 use crate::domain::payout::PayoutState;
 use crate::domain::pool::Pool;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ impl Family for BeginFamily {
             Some(known) if known.is_over(&item.effect) => {
                 let mut decision = Decision::same(Reply::Nothing);
                 decision.put(Put::ItemGone(item.id));
+                call_next(facts, stamp, &mut decision);
                 return Ok(decision);
             }
             Some(known) if !item.unsure => known.as_of(),
@@ -77,6 +79,9 @@ impl Family for SettleFamily {
         item.effect = item.effect.as_answered(&command.outcome);
         let mut decision = back_in_lane(facts, item.clone());
         follow(facts, &item, &outcome, stamp, &mut decision);
+        if !item.state.is_open() {
+            call_next(facts, stamp, &mut decision);
+        }
         Ok(decision)
     }
 }
@@ -104,7 +109,7 @@ impl Family for RetryFamily {
 
     fn decide(facts: &ItemFacts, _: &Retry, stamp: Stamp) -> Result<Decision, Refusal> {
         let item = facts.item()?;
-        if !matches!(item.state, ItemState::Waiting { .. } | ItemState::Dead { .. }) {
+        if item.is_behind() || !matches!(item.state, ItemState::Waiting { .. } | ItemState::Dead { .. }) {
             return Err(Refusal::WrongState);
         }
         let mut decision = Decision::same(Reply::Nothing);
@@ -147,6 +152,9 @@ impl Family for DiscardFamily {
         }
         let mut decision = Decision::same(Reply::Item(item.clone()));
         decision.put(Put::ItemGone(item.id));
+        if !item.is_behind() {
+            call_next(facts, stamp, &mut decision);
+        }
         if let (Some(paying), Effect::PayOut { .. }) = (&facts.paying, &item.effect) {
             match item.unsure {
                 true => {
@@ -192,6 +200,12 @@ fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     decision
 }
 
+/// The lane's next item, where one waits for its turn.
+fn call_next(facts: &ItemFacts, stamp: Stamp, decision: &mut Decision) {
+    let next = facts.next.clone().filter(Item::is_behind);
+    decision.puts.extend(next.map(|next| Put::Item(next.called(stamp.at))));
+}
+
 fn replace(item: Item) -> Decision {
     let mut decision = Decision::same(Reply::Item(item.clone()));
     decision.put(Put::Item(item));
@@ -205,9 +219,9 @@ mod tests {
     use crate::domain::batch::Origin;
     use crate::domain::code::CodeText;
     use crate::domain::decide::outcome::Stock;
-    use crate::domain::delivery::Answer;
     use crate::domain::grant::TakeBack;
     use crate::domain::hearing::Hearing;
+    use crate::domain::outcome::Answer;
     use crate::domain::sample::{self, NOON, day, person, stamp};
 
     fn grant(end: At) -> Effect {
@@ -233,6 +247,7 @@ mod tests {
         ItemFacts {
             item: Some(item),
             lane_is_busy: false,
+            next: None,
             is_outdated: false,
             account: None,
             stock,

@@ -62,6 +62,7 @@ impl NameUser {
             kind: "APP_ACCOUNT_TOKEN".to_owned(),
             at: None,
             about: About::People(vec![self.person, self.token]),
+            hand_on: Vec::new(),
         }
     }
 }

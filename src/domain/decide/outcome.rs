@@ -11,11 +11,12 @@ use crate::domain::at::{At, Span};
 use crate::domain::batch::{Batch, BatchState};
 use crate::domain::case::{Case, Changes};
 use crate::domain::code::{Code, CodeState};
-use crate::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
+use crate::domain::delivery::{Effect, Item, ItemState};
 use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::grant::ROUNDING;
 use crate::domain::hearing::{Hearing, TestEnd};
 use crate::domain::id::Person;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::partner::{Coupon, Custom, CustomState, Token};
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
@@ -27,6 +28,8 @@ pub struct ItemFacts {
     pub item: Option<Item>,
     /// Another item of its lane is in flight, or comes first where all are sent in order.
     pub lane_is_busy: bool,
+    /// Where all are sent in order: the one behind it.
+    pub next: Option<Item>,
     /// A newer wish waits in its lane, and makes up for this one.
     pub is_outdated: bool,
     /// What a grant is about, as it stands.

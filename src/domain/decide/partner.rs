@@ -53,6 +53,7 @@ pub enum Wanted {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndCoupon {
+    pub partner: Id,
     pub coupon: Id,
 }
 
@@ -257,8 +258,9 @@ impl Family for EndCouponFamily {
     type Command = EndCoupon;
     type Facts = PartnerFacts;
 
-    fn decide(facts: &PartnerFacts, _: &EndCoupon, stamp: Stamp) -> Result<Decision, Refusal> {
-        let coupon = facts.coupon.clone().ok_or(Refusal::UnknownCoupon)?;
+    fn decide(facts: &PartnerFacts, command: &EndCoupon, stamp: Stamp) -> Result<Decision, Refusal> {
+        let coupon = facts.coupon.clone().filter(|coupon| coupon.partner == command.partner);
+        let coupon = coupon.ok_or(Refusal::UnknownCoupon)?;
         let mut offers = OwnOffers { in_use: facts.own_offers, limit: 0 };
         if let Ok(rules) = facts.rules_of(&coupon.campaign) {
             offers.limit = rules.policy.payout.as_ref().map_or(0, |payout| payout.own_offers_max);

@@ -12,7 +12,7 @@ use crate::domain::grant::TakeBack;
 use crate::domain::id::{Id, Person};
 use crate::domain::person::{Circle, Move};
 use crate::domain::policy::{Rules, campaign_of};
-use crate::domain::purchase::{About, Purchase, Report, Source};
+use crate::domain::purchase::{About, HandOn, Purchase, Report, Source};
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
@@ -121,6 +121,8 @@ impl Family for ReportFamily {
             earlier = Some(case);
         }
         facts.payers.iter().for_each(|payer| wait(payer, &mut decision));
+        let hand_on = |to: &HandOn| Effect::Forward { to: to.clone(), at: stamp.at, seq: stamp.seq };
+        decision.effects.extend(report.hand_on.iter().map(hand_on));
         Ok(decision)
     }
 }
@@ -371,7 +373,15 @@ mod tests {
 
     fn report(about: About) -> Report {
         let digest = Id([1; 16]);
-        Report { source: Source::RevenueCat, event: "e1".into(), digest, kind: "RENEWAL".into(), at: Some(NOON), about }
+        Report {
+            source: Source::RevenueCat,
+            event: "e1".into(),
+            digest,
+            kind: "RENEWAL".into(),
+            at: Some(NOON),
+            about,
+            hand_on: Vec::new(),
+        }
     }
 
     fn bought(users: &[u8], offer: &str) -> Report {

@@ -319,14 +319,9 @@ pub async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, bo
 /// Apple takes a custom code back for ever.
 pub async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let coupon_id = target.coupon.as_deref().and_then(Id::parse);
-    let coupon_id = coupon_id.ok_or_else(|| Problem::not_found("no such coupon"))?;
-    let known: Option<crate::domain::partner::Coupon> = app.ledger.snapshot().row(coupon_id.as_bytes())?;
-    let partner = target.id("partner")?;
-    if known.is_none_or(|known| known.partner != partner) {
-        return Err(Problem::not_found("no such coupon"));
-    }
-    coupon(app, Entry::new(Command::EndCoupon(EndCoupon { coupon: coupon_id }), by(None))).await
+    let id = target.coupon.as_deref().and_then(Id::parse).ok_or_else(|| Problem::not_found("no such coupon"))?;
+    let end = EndCoupon { partner: target.id("partner")?, coupon: id };
+    coupon(app, Entry::new(Command::EndCoupon(end), by(None))).await
 }
 
 async fn coupon(app: &App, entry: Entry) -> Result<Response, Problem> {

@@ -2,7 +2,10 @@
 
 mod claim;
 mod evidence;
+mod offers;
 mod share;
+
+pub use offers::Signer;
 
 use super::front::App;
 use axum::Router;
@@ -15,4 +18,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/referral/stats", get(share::stats))
         .route("/referral/claim", post(claim::claim))
         .route("/referral/confirm-redemption", post(claim::confirm))
+        .route("/offers/eligibility", post(offers::eligibility))
+        .route("/offers/signature", post(offers::sign))
+        .route("/offers/introductory", post(offers::introductory))
 }

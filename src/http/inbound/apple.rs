@@ -3,7 +3,7 @@
 
 use crate::domain::decide::{By, Command, Reply};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{Report, Source};
+use crate::domain::purchase::{HandOn, Report, Source};
 use crate::http::extract::ok;
 use crate::http::front::App;
 use crate::http::limits::{WEBHOOK_BODY_MAX, read_body};
@@ -12,18 +12,20 @@ use crate::wire::apple_event::{self, Body as Version, Fault, Limits};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
 use serde_json::json;
 use std::sync::Arc;
 
-pub async fn production(State(app): State<Arc<App>>, body: Body) -> Result<Response, Problem> {
-    take(&app, body, Environment::Production).await
+pub async fn production(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    take(&app, &headers, body, Environment::Production).await
 }
 
-pub async fn sandbox(State(app): State<Arc<App>>, body: Body) -> Result<Response, Problem> {
-    take(&app, body, Environment::Sandbox).await
+pub async fn sandbox(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    take(&app, &headers, body, Environment::Sandbox).await
 }
 
-async fn take(app: &App, body: Body, environment: Environment) -> Result<Response, Problem> {
+async fn take(app: &App, headers: &HeaderMap, body: Body, environment: Environment) -> Result<Response, Problem> {
     let body = read_body(body, WEBHOOK_BODY_MAX).await.map_err(Problem::from).inspect_err(|problem| {
         app.meter.webhook(Source::Apple, "", problem.name, None);
     })?;
@@ -38,7 +40,9 @@ async fn take(app: &App, body: Body, environment: Environment) -> Result<Respons
     };
     let limits = Limits { now: app.clock.now(), max_age: app.config.notifications.max_age() };
     let expected = app.expects(environment);
-    let event = apple_event::notification(jws.as_str(), &expected, limits, &app.opener()).map_err(refused)?;
+    let mut event = apple_event::notification(jws.as_str(), &expected, limits, &app.opener()).map_err(refused)?;
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    event.hand_on = HandOn::to(&app.config.notifications.forward_to, content_type);
     let people = event.people().into_iter().cloned().collect();
     let report: Report = event.map(|user| app.ledger.person(&user));
     let (kind, command) = (report.kind.clone(), Command::Report(report));

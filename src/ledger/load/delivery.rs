@@ -10,8 +10,9 @@ use crate::domain::decide::delivery::{
     Begin, BeginFamily, Discard, DiscardFamily, Recover, RecoverFamily, Retry, RetryFamily, Settle, SettleFamily,
 };
 use crate::domain::decide::outcome::{Extending, ItemFacts, Minting, Stock};
-use crate::domain::delivery::{Answer, Effect, Item, ItemId, ItemState, Order, Outcome};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
 use crate::domain::extension::Extension;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::partner::Coupon;
 use crate::domain::reconciliation::Reported;
 use crate::ledger::Error;
@@ -46,6 +47,7 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
     let mut facts = ItemFacts {
         item,
         lane_is_busy: false,
+        next: None,
         is_outdated: false,
         account: None,
         stock: None,
@@ -58,12 +60,15 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
     };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
-    for (key, _) in store.prefix(Tab::Lane, &lane, usize::MAX)? {
+    // A queue may be long, and only its head matters, with the one behind it.
+    let most = if item.effect.order() == Order::Queue { 2 } else { usize::MAX };
+    for (key, _) in store.prefix(Tab::Lane, &lane, most)? {
         let other: Option<Item> = store.row(&key[lane.len()..])?;
         let Some(other) = other.filter(|other| other.id != id) else { continue };
         let is_before = other.id < id && other.effect.order() == Order::Queue;
         facts.lane_is_busy |= is_before || matches!(other.state, ItemState::Begun { .. });
         facts.is_outdated |= other.id > id && other.effect.outdates();
+        facts.next = facts.next.or(Some(other));
     }
     match &item.effect {
         Effect::Grant { account, .. } => {
@@ -95,7 +100,10 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         Effect::PayOut { payout } | Effect::AskPayout { payout } => facts.paying = paying(store, *payout)?,
         Effect::FetchReport { date } => facts.day = Some(day(store, *date, reported)?),
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
-        Effect::SetAppAccountToken { .. } | Effect::LookUp { .. } | Effect::MarkDevice { .. } => {}
+        Effect::SetAppAccountToken { .. }
+        | Effect::LookUp { .. }
+        | Effect::MarkDevice { .. }
+        | Effect::Forward { .. } => {}
     }
     Ok(facts)
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod due;
 mod evidence;
 mod hearing;
+mod offer;
 mod partner;
 mod referrer;
 mod report;
@@ -17,6 +18,7 @@ mod stock;
 pub use case::kin;
 pub use case::{case, circle, rows_of};
 pub use claim::code;
+pub use offer::standing_of;
 pub use partner::{balances, is_partner, of_partner};
 pub use share::{referrer, standing};
 

@@ -1,11 +1,13 @@
-//! What Apple and RevenueCat say of purchases, and how well they are heard.
+//! What Apple and RevenueCat say of purchases, how well they are heard, and what was signed for Apple.
 
-use super::{Row, of_person};
+use super::{Row, count_key, of_person};
 use crate::domain::download::Download;
 use crate::domain::hearing::Hearing;
 use crate::domain::network::Network;
+use crate::domain::offer::Signing;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::Subscription;
+use crate::ledger::key::Key;
 use crate::ledger::table::Tab;
 
 type Index = Vec<(Tab, Vec<u8>, Vec<u8>)>;
@@ -35,6 +37,19 @@ impl Row for Download {
     fn index(&self) -> Index {
         let key = self.key();
         self.people.iter().map(|person| of_person(*person, Tab::Download, &key)).collect()
+    }
+}
+
+impl Row for Signing {
+    const TAB: Tab = Tab::Signing;
+    fn key(&self) -> Vec<u8> {
+        Key::new().bytes(self.person.as_bytes()).at(self.at).bytes(self.nonce.as_bytes()).done()
+    }
+    fn index(&self) -> Index {
+        vec![of_person(self.person, Tab::Signing, &self.key())]
+    }
+    fn count(&self) -> Option<Vec<u8>> {
+        Some(count_key("signature", &self.offer, ""))
     }
 }
 

@@ -142,6 +142,8 @@ fn every_record_is_read_as_it_was_written() {
     let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });
     check("network-1", &Network { id, day: Date(20_000), claims: 3 });
     check("hearing-1", &Hearing { is_test: true, caught_up: NOON, test });
+    let (offer, nonce) = ("COMEBACK50".into(), "20fba8a0-2b80-4a7d-a17f-85c1854727f8".into());
+    check("signing-1", &crate::domain::offer::Signing { person: two, offer, nonce, at: NOON });
     check("due-1", &due);
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());
     let by = By::Admin { token: "admin".into(), reason: Some("asked".into()) };
@@ -172,6 +174,7 @@ fn subscription() -> Subscription {
         app_transaction_id: Some("704289572311513293".into()),
         has_token: true,
         offers: vec!["REF30".into()],
+        promoted: vec![("COMEBACK50".into(), "2000000000000001".into())],
         period: Some(Period { offer, is_family_shared: true, ..period() }),
         renewal: Some(Renewal {
             told_at: NOON,

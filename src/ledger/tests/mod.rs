@@ -153,7 +153,7 @@ impl House {
     fn tell_by(&self, source: Source, event: &str, at: At, about: About) -> bool {
         let digest = Id::of("digest", &[event.as_bytes()]);
         let kind = "INITIAL_PURCHASE".into();
-        let report = Report { source, event: event.into(), digest, kind, at: Some(at), about };
+        let report = Report { source, event: event.into(), digest, kind, at: Some(at), about, hand_on: Vec::new() };
         match self.ask(Command::Report(report)).unwrap() {
             Reply::Kept { repeated, .. } => !repeated,
             other => panic!("{other:?}"),

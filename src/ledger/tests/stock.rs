@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::decide::delivery::{Begin, Discard, Recover, Retry, Settle};
-use crate::domain::delivery::{Answer, ItemId, Outcome};
+use crate::domain::delivery::ItemId;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::pool::Pool;
 
 /// A campaign whose stock is below its mark from the start.

@@ -384,6 +384,7 @@ fn an_event_resent_otherwise_is_told_apart() {
             kind: "RENEWAL".into(),
             at: None,
             about: About::Nothing,
+            hand_on: Vec::new(),
         })
     };
     let kept = |repeated, differs| Ok(Reply::Kept { repeated, differs });

@@ -11,8 +11,9 @@ use crate::domain::decide::delivery::{Begin, Recover, Settle};
 use crate::domain::decide::due::Due;
 use crate::domain::decide::partner::{AddCoupon, ChangePartner, MakePartner, Wanted};
 use crate::domain::decide::payout::{Advance, AskPayout, Draft, Step};
-use crate::domain::delivery::{Answer, ItemState, Outcome};
+use crate::domain::delivery::ItemState;
 use crate::domain::money::{BasisPoints, Currency, Money};
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::partner::{Partner, Rail};
 use crate::domain::payout::{Order, Payout, PayoutState, Progress};
 use crate::domain::purchase::{Purchase, RefundWord, Share, Sold};
@@ -60,9 +61,8 @@ struct Storm {
     dice: Dice,
     partners: Vec<Id>,
     told: Vec<Report>,
-    /// What was agreed to, by partner and currency, and which payouts were approved and then sent.
-    agreed: BTreeMap<(Id, Currency), i64>,
-    judged: BTreeSet<String>,
+    /// What was agreed to last, for each transaction, and which payouts were approved and then sent.
+    agreed: BTreeMap<String, (Id, Money)>,
     approved: BTreeSet<Id>,
     sent: BTreeSet<Id>,
     transactions: Vec<String>,
@@ -96,7 +96,6 @@ impl Storm {
             partners,
             told: Vec::new(),
             agreed: BTreeMap::new(),
-            judged: BTreeSet::new(),
             approved: BTreeSet::new(),
             sent: BTreeSet::new(),
             transactions: Vec::new(),
@@ -166,6 +165,7 @@ impl Storm {
             kind: "RENEWAL".into(),
             at: Some(now),
             about: About::Purchase { people, token: None, purchase: Box::new(purchase) },
+            hand_on: Vec::new(),
         }
     }
 
@@ -176,9 +176,7 @@ impl Storm {
         let judge = Judge { transactions: vec![transaction.clone()], verdict };
         if let (Ok(Reply::Judged(rows)), Verdict::Approve) = (self.house.ask(Command::Judge(judge)), verdict) {
             for row in rows {
-                // A conversion is paid at most once, for at most what it was worth at an approval.
-                let most = self.agreed.entry((row.partner, row.whole.currency)).or_default();
-                *most += if self.judged.insert(transaction.clone()) { row.whole.minor } else { 0 };
+                self.agreed.insert(transaction.clone(), (row.partner, row.whole));
                 assert!(!row.is_test, "a tester's purchase was approved");
             }
         }
@@ -302,7 +300,8 @@ impl Storm {
         for partner in &self.partners {
             for (currency, accounts) in balances(&*snapshot, *partner).unwrap() {
                 let paid = accounts.get(&Ledgered::Paid).copied().unwrap_or(0);
-                let agreed = self.agreed.get(&(*partner, currency)).copied().unwrap_or(0);
+                let of_it = |(whose, money): &&(Id, Money)| *whose == *partner && money.currency == currency;
+                let agreed: i64 = self.agreed.values().filter(of_it).map(|(_, money)| money.minor).sum();
                 assert!(paid <= agreed, "{paid} was paid, and {agreed} agreed to");
             }
         }
@@ -312,7 +311,7 @@ impl Storm {
         }
         let paid = self.house.all::<Conversion>();
         let paid = paid.iter().filter(|row| row.state() == ConversionState::Paid);
-        assert!(paid.clone().all(|row| self.judged.contains(&row.transaction_id)), "paid without being agreed to");
+        assert!(paid.clone().all(|row| self.agreed.contains_key(&row.transaction_id)), "paid without being agreed to");
     }
 }
 

@@ -52,6 +52,7 @@ impl AppTransaction {
             kind: "APP_TRANSACTION".to_owned(),
             at: Some(self.at),
             about: About::Download { people, app_transaction_id: self.app_transaction_id },
+            hand_on: Vec::new(),
         }
     }
 }

@@ -90,6 +90,7 @@ impl Transaction {
             kind: kind.to_owned(),
             at: Some(self.signed_at),
             about: self.about(people),
+            hand_on: Vec::new(),
         }
     }
 

@@ -9,9 +9,9 @@ use crate::domain::decide::partner::Wanted;
 use crate::domain::decide::review::Verdict;
 use crate::domain::decide::{By, Command, Put};
 use crate::domain::decide::{conversion as judging, payout as paying};
-use crate::domain::delivery::{Answer, Outcome};
 use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::Person;
+use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::purchase::{About, RefundWord, Share};
 use crate::wire::text::rfc3339;
 use serde_json::{Value, json};
@@ -158,6 +158,7 @@ impl View<'_> {
                 format!("payout {} was {step} by hand", ask.payout)
             }
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
+            Command::SignOffer(ask) => format!("offer {} was signed for {}", ask.offer.id, who(ask.person)),
             Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
             Command::AskReports(_) => "Apple's counts of redemptions are to be read".to_owned(),
             Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
@@ -260,6 +261,9 @@ impl View<'_> {
                     })
                 };
                 ("movement", json!({"lines": row.lines.iter().map(line).collect::<Vec<_>>()}))
+            }
+            Put::Signing(row) => {
+                ("signature", json!({"user": (self.name)(row.person), "offer": row.offer, "at": rfc3339(row.at)}))
             }
             Put::Alert(row) => ("alert", alert(row)),
             Put::Reconciliation(row) => ("reconciliation", reconciliation(row)),

@@ -16,8 +16,9 @@ use referd::domain::decide::due::Due;
 use referd::domain::decide::pool::{Adopt, Import, Refill};
 use referd::domain::decide::share::Issue;
 use referd::domain::decide::{By, Command, Reply};
-use referd::domain::delivery::{Answer, Effect, Item, ItemState, Outcome};
+use referd::domain::delivery::{Effect, Item, ItemState};
 use referd::domain::id::{Id, Person, UserId};
+use referd::domain::outcome::{Answer, Outcome};
 use referd::domain::policy::Environment;
 use referd::domain::purchase::{About, Purchase, RefundWord, Report, Source};
 use referd::entropy::SeededEntropy;
@@ -334,8 +335,15 @@ impl Story {
         let size = if self.plot.is_long { 20_000 + self.rng.below(60_000) } else { self.rng.below(3000) };
         let body: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| self.rng.next().to_be_bytes()).collect();
         let event = format!("event-{}", self.rng.next());
-        let report =
-            Report { source, digest: Id::of("digest", &[&body]), event, kind: kind.into(), at: Some(self.now), about };
+        let report = Report {
+            source,
+            digest: Id::of("digest", &[&body]),
+            event,
+            kind: kind.into(),
+            at: Some(self.now),
+            about,
+            hand_on: Vec::new(),
+        };
         let people: Vec<UserId> = report.people().into_iter().cloned().collect();
         let report = report.map(|user| self.ledger.person(&user));
         let entry = Entry::new(Command::Report(report), By::Source(source)).naming(people).raw(&body);
@@ -405,9 +413,13 @@ impl Story {
             (_, Effect::PayOut { .. } | Effect::AskPayout { .. }) => {
                 Outcome::Done(Answer::Disputed { why: "another".into() })
             }
-            (_, Effect::SetAppAccountToken { .. } | Effect::MarkDevice { .. } | Effect::EndCustomCode { .. }) => {
-                Outcome::Done(Answer::Sent)
-            }
+            (
+                _,
+                Effect::SetAppAccountToken { .. }
+                | Effect::MarkDevice { .. }
+                | Effect::EndCustomCode { .. }
+                | Effect::Forward { .. },
+            ) => Outcome::Done(Answer::Sent),
         }
     }
 }

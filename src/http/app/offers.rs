@@ -1,0 +1,165 @@
+//! Promotional offers for a user: which they may have, and what the app shows Apple for one.
+
+use crate::domain::at::Span;
+use crate::domain::decide::offer::SignOffer;
+use crate::domain::decide::{By, Command, Reply};
+use crate::domain::offer::{Offer, Signing};
+use crate::domain::subscription::Subscription;
+use crate::http::extract::{json_body, ok};
+use crate::http::front::App;
+use crate::http::limits::BODY_MAX;
+use crate::http::problem::Problem;
+use crate::ledger::standing_of;
+use crate::wire::offer_signature::{self as signature, Fault, Request, Wanted};
+use crate::wire::private_key::PrivateKey;
+use crate::wire::text::{rfc3339, uuid};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The In-App Purchase key.
+pub struct Signer {
+    pub key: PrivateKey,
+    pub key_id: String,
+    pub issuer: String,
+}
+
+/// Apple takes a signature for so long.
+const GOOD_FOR: Span = Span::hours(24);
+
+impl App {
+    fn offer(&self, id: &str, product_id: Option<&str>) -> Result<&Offer, Problem> {
+        let found = self.config.offers.iter().find(|offer| offer.id == id);
+        let found = found.ok_or_else(|| Problem::not_found("there is no such offer"))?;
+        match product_id {
+            Some(product) if product != found.product_id => {
+                Err(Problem::bad_request("product_id is not that of the offer"))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    fn signer(&self) -> Result<&Signer, Problem> {
+        self.signer.as_ref().ok_or_else(|| Problem::not_found("this app signs no offers"))
+    }
+
+    fn nonce(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        uuid(bytes)
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Problem {
+        match fault {
+            Fault::Signing(_) => Problem::internal(fault.to_string()),
+            Fault::Text(_) | Fault::Token | Fault::Nonce => Problem::bad_request(fault.to_string()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct AskBody {
+    offer_id: Option<String>,
+}
+
+/// Which offers the user may have now, and why not the others. Nothing is signed.
+pub async fn eligibility(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let asked: AskBody = json_body(body, BODY_MAX).await?;
+    let offers: Vec<&Offer> = match &asked.offer_id {
+        Some(id) => vec![app.offer(id, None)?],
+        None => app.config.offers.iter().collect(),
+    };
+    let known = standing_of(&*app.ledger.snapshot(), app.ledger.person(&user))?;
+    let now = app.clock.now();
+    let one = |offer: &&Offer| {
+        let may = offer.eligible(&known.bought, &known.signed, now);
+        json!({
+            "offer_id": offer.id, "product_id": offer.product_id, "eligible": may.is_ok(),
+            "reason": may.err().map(|why| why.word()),
+        })
+    };
+    Ok(ok(&json!({"offers": offers.iter().map(one).collect::<Vec<_>>()})))
+}
+
+#[derive(Deserialize)]
+struct SignatureBody {
+    offer_id: String,
+    product_id: Option<String>,
+    app_account_token: Option<String>,
+    transaction_id: Option<String>,
+}
+
+pub async fn sign(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let asked: SignatureBody = json_body(body, BODY_MAX).await?;
+    let offer = app.offer(&asked.offer_id, asked.product_id.as_deref())?.clone();
+    let signer = app.signer()?;
+    let (person, token) = (app.ledger.person(&user), asked.app_account_token.map(|text| text.to_ascii_lowercase()));
+    let bought = standing_of(&*app.ledger.snapshot(), person)?.bought;
+    let transaction = asked.transaction_id.or_else(|| last_transaction(&bought));
+    // What cannot be signed is refused before it stands in the journal.
+    let now = Signing { person, offer: offer.id.clone(), nonce: app.nonce(), at: app.clock.now() };
+    signed(&app, signer, &offer, &now, token.as_deref(), transaction.as_deref())?;
+    let command = Command::SignOffer(SignOffer { person, offer: offer.clone(), nonce: now.nonce });
+    match app.submit(command, By::App, vec![user], None).await? {
+        Reply::Signing(signing) => {
+            Ok(ok(&signed(&app, signer, &offer, &signing, token.as_deref(), transaction.as_deref())?))
+        }
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
+
+fn signed(
+    app: &App,
+    signer: &Signer,
+    offer: &Offer,
+    signing: &Signing,
+    token: Option<&str>,
+    transaction: Option<&str>,
+) -> Result<Value, Problem> {
+    let bundle_id = app.config.bundle_id.as_str();
+    let (key_id, nonce, at) = (signer.key_id.as_str(), signing.nonce.as_str(), signing.at);
+    let (product_id, offer_id) = (offer.product_id.as_str(), offer.id.as_str());
+    let wanted = Wanted { bundle_id, key_id, product_id, offer_id, app_account_token: token, nonce, at };
+    let request = Request { issuer: &signer.issuer, key_id, bundle_id, nonce, at };
+    let jws = signature::promotional_jws(&request, product_id, offer_id, transaction, &signer.key)?;
+    Ok(json!({
+        "offer_id": offer_id, "product_id": product_id, "key_id": key_id, "nonce": nonce, "timestamp": at.0,
+        "app_account_token": token, "signature": signature::v1(&wanted, &signer.key)?, "jws": jws,
+        "expires_at": rfc3339(at.plus(GOOD_FOR)),
+    }))
+}
+
+/// The transaction that Apple recommends to name: of the subscription that ends last.
+fn last_transaction(bought: &[Subscription]) -> Option<String> {
+    let periods = bought.iter().filter_map(|one| one.period.as_ref());
+    periods.max_by_key(|period| period.expires_at).map(|period| period.transaction_id.clone())
+}
+
+#[derive(Deserialize)]
+struct IntroductoryBody {
+    product_id: String,
+    transaction_id: String,
+}
+
+/// Whether an introductory offer is for this user: for those who never subscribed, as far as is known.
+pub async fn introductory(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let asked: IntroductoryBody = json_body(body, BODY_MAX).await?;
+    let signer = app.signer()?;
+    let known = standing_of(&*app.ledger.snapshot(), app.ledger.person(&user))?;
+    let allowed = known.bought.iter().all(|one| one.is_family_shared() || !one.is_subscription());
+    let (nonce, at) = (app.nonce(), app.clock.now());
+    let (bundle_id, key_id) = (app.config.bundle_id.as_str(), signer.key_id.as_str());
+    let request = Request { issuer: &signer.issuer, key_id, bundle_id, nonce: &nonce, at };
+    let (product, transaction) = (asked.product_id.as_str(), asked.transaction_id.as_str());
+    let jws = signature::introductory_jws(&request, product, allowed, transaction, &signer.key)?;
+    Ok(ok(&json!({"product_id": product, "allowed": allowed, "nonce": nonce, "jws": jws})))
+}
