@@ -288,7 +288,8 @@ fn outside(
         Payer { server: Tremendous::new(client.clone(), account), ledger: ledger.clone() }
     });
     let post = Post::new(app.notifications.allow_private_forwards)?;
-    Ok(Outside { connect, payer, post, revenuecat, apple, device_check, entitlement })
+    let forward_to = app.notifications.forward_to.clone();
+    Ok(Outside { connect, payer, post, forward_to, revenuecat, apple, device_check, entitlement })
 }
 
 fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {

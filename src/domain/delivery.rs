@@ -166,7 +166,7 @@ impl Effect {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.as_bytes().to_vec(),
             Effect::FetchReport { date } => date.0.to_be_bytes().to_vec(),
-            Effect::Forward { to, .. } => to.url.clone().into_bytes(),
+            Effect::Forward { to, .. } => to.target.as_bytes().to_vec(),
         }
     }
     /// Whom it is about.

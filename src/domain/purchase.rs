@@ -47,11 +47,27 @@ pub struct Report<P = Person> {
     pub hand_on: Vec<HandOn>,
 }
 
-/// One who wants every notification, and what its bytes were called.
+/// One who wants every notification, and what its bytes were called. The address may hold a secret, so it stays in the
+/// configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandOn {
-    pub url: String,
+    pub target: Id,
+    pub host: String,
     pub content_type: Option<String>,
+}
+
+impl HandOn {
+    pub fn to(urls: &[String], content_type: Option<&str>) -> Vec<HandOn> {
+        let one = |url: &String| {
+            let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+            let content_type = content_type.map(str::to_owned);
+            HandOn { target: HandOn::name(url), host: host.to_owned(), content_type }
+        };
+        urls.iter().map(one).collect()
+    }
+    pub fn name(url: &str) -> Id {
+        Id::of("hand on", &[url.as_bytes()])
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +90,6 @@ pub enum About<P = Person> {
     OwnGrant,
     /// Kept, without effect.
     Nothing,
-}
-
-impl HandOn {
-    pub fn to(urls: &[String], content_type: Option<&str>) -> Vec<HandOn> {
-        let one = |url: &String| HandOn { url: url.clone(), content_type: content_type.map(str::to_owned) };
-        urls.iter().map(one).collect()
-    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

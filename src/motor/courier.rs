@@ -34,6 +34,7 @@ pub struct Outside {
     pub payer: Option<Payer>,
     /// Takes bytes to whom the owner named.
     pub post: Post,
+    pub forward_to: Vec<String>,
     pub revenuecat: Option<RevenueCat>,
     pub apple: Option<Apple>,
     pub device_check: Option<DeviceCheck>,
@@ -214,7 +215,9 @@ impl Courier {
     async fn forward(&self, to: &HandOn, at: At, seq: u64) -> Result<Outcome, Outcome> {
         let body = inbox::body(&*self.ledger.snapshot(), at, seq).map_err(|error| again(&error))?;
         let body = body.ok_or_else(|| Outcome::Never { why: "its body is no longer kept".to_owned() })?;
-        match self.outside.post.send(&to.url, to.content_type.as_deref(), &[], body).await.map_err(reading)? {
+        let url = self.outside.forward_to.iter().find(|url| HandOn::name(url) == to.target);
+        let url = url.ok_or_else(|| Outcome::Never { why: "it is handed on to this target no more".to_owned() })?;
+        match self.outside.post.send(url, to.content_type.as_deref(), &[], body).await.map_err(reading)? {
             Sent::Taken => Ok(Outcome::Done(Answer::Sent)),
             Sent::Gone => Err(Outcome::Again { after: None, why: "answered 410".to_owned() }),
         }

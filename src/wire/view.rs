@@ -257,8 +257,7 @@ impl View<'_> {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.to_string(),
             Effect::FetchReport { date } => date.to_string(),
-            // Behind the path may stand a secret.
-            Effect::Forward { to, .. } => to.url.split('?').next().unwrap_or_default().to_owned(),
+            Effect::Forward { to, .. } => to.host.clone(),
         }
     }
 }

@@ -60,6 +60,8 @@ async fn every_target_gets_what_apple_sent() {
     let items = world.all("outbox").await;
     let targets: Vec<&str> = items.iter().filter_map(|item| item["target"].as_str()).collect();
     assert!(targets.iter().all(|target| !target.contains("secret")), "{targets:?}");
+    let journal = serde_json::to_string(&world.all("journal").await).expect("JSON");
+    assert!(!journal.contains("secret"), "an address may hold a secret");
     world.done().await;
 }
 
