@@ -127,8 +127,20 @@ fn plain(text: &str) -> Result<String, Problem> {
 
 /// A JSON object as a struct. What the struct does not know is ignored, so that clients may be newer.
 pub async fn json_body<T: DeserializeOwned>(body: Body, cap: usize) -> Result<T, Problem> {
-    let bytes = read_body(body, cap).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    parsed(&read_body(body, cap).await?)
+}
+
+/// A body that may be left out.
+pub async fn optional_json_body<T: DeserializeOwned + Default>(body: Body, cap: usize) -> Result<T, Problem> {
+    parsed_if_any(&read_body(body, cap).await?)
+}
+
+pub fn parsed_if_any<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() { Ok(T::default()) } else { parsed(bytes) }
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
         // The library's text names fields and places, and values only where they are of the wrong type.
         let what = if error.is_data() { "has a field of the wrong type or lacks one" } else { "is not JSON" };
         Problem::bad_request(format!("the body {what} (line {}, column {})", error.line(), error.column()))

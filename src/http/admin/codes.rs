@@ -1,12 +1,12 @@
 //! The stock by hand: asked for, taken in, issued.
 
 use super::overview::one_pool;
-use super::{Admin, BODY_MAX, Parts, body, by};
+use super::{Admin, BODY_MAX, Parts, body, by, read_id};
 use crate::domain::code::CodeText;
 use crate::domain::decide::pool::Refill;
 use crate::domain::decide::share::Issue;
 use crate::domain::decide::{Command, Reply};
-use crate::domain::id::{Id, Person, UserId};
+use crate::domain::id::{Person, UserId};
 use crate::domain::partner::Partner;
 use crate::http::extract::{json, json_body, ok, query};
 use crate::http::front::App;
@@ -136,7 +136,7 @@ fn holder(app: &App, user: Option<&str>, partner: Option<&str>) -> Result<(Optio
             Ok((Some(user), person))
         }
         (None, Some(partner)) => {
-            let id = Id::parse(partner).ok_or_else(|| Problem::not_found("no such partner"))?;
+            let id = read_id(partner, "partner")?;
             Ok((None, Partner::person(id)))
         }
         _ => Err(Problem::bad_request("say whose they are: assigned_to, a user id, or partner")),

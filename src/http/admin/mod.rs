@@ -12,13 +12,16 @@ mod partners;
 mod rules;
 mod users;
 
-use super::extract::bearer;
+use super::extract::{bearer, optional_json_body};
 use super::front::App;
-use super::limits::read_body_within;
+use super::limits::{self, read_body_within};
 use super::metrics;
 use super::problem::Problem;
 use crate::config::Secret;
+use crate::domain::at::Date;
 use crate::domain::decide::By;
+use crate::domain::id::Id;
+use crate::wire::text::parse_date;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -128,6 +131,33 @@ impl Admin {
 }
 
 type Parts = Path<Target>;
+
+impl Target {
+    /// The id in the path, if it is one.
+    fn id(&self, noun: &str) -> Result<Id, Problem> {
+        read_id(self.id.as_deref().unwrap_or_default(), noun)
+    }
+}
+
+fn read_id(text: &str, noun: &str) -> Result<Id, Problem> {
+    Id::parse(text).ok_or_else(|| Problem::not_found(format!("no such {noun}")))
+}
+
+fn read_date(text: &str, field: &str) -> Result<Date, Problem> {
+    parse_date(text).ok_or_else(|| Problem::bad_request(format!("{field} is a date, YYYY-MM-DD")))
+}
+
+/// The body of what needs no more than a reason, which may be left out.
+#[derive(Default, Deserialize)]
+struct Why {
+    reason: Option<String>,
+}
+
+impl Why {
+    async fn read(body: Body) -> Result<Why, Problem> {
+        optional_json_body(body, limits::BODY_MAX).await
+    }
+}
 
 /// Who changes something, and why.
 fn by(reason: Option<String>) -> By {

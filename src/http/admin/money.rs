@@ -2,7 +2,7 @@
 
 use super::lists::{Wish, answer};
 use super::partners::read_currency;
-use super::{Admin, Parts, Target, by};
+use super::{Admin, Parts, Target, Why, by, read_date, read_id};
 use crate::domain::alert::Alert;
 use crate::domain::conversion::{Conversion, ConversionState};
 use crate::domain::decide::alert::Clear;
@@ -10,21 +10,19 @@ use crate::domain::decide::conversion::{Judge, Verdict};
 use crate::domain::decide::payout::{Advance, Draft, Step};
 use crate::domain::decide::reconciliation::AskReports;
 use crate::domain::decide::{Command, Reply};
-use crate::domain::id::Id;
 use crate::domain::money::Currency;
 use crate::domain::partner::{Partner, Rail};
 use crate::domain::payout::Payout;
 use crate::domain::reconciliation::Reconciliation;
 use crate::domain::subscription::Subscription;
-use crate::http::extract::{json, ok, query};
+use crate::http::extract::{json, ok, optional_json_body, query};
 use crate::http::front::App;
-use crate::http::limits::{BODY_MAX, read_body};
+use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
 use crate::ledger::list::{self, Page};
 use crate::ledger::store::Store;
 use crate::ledger::{Entry, balances, circle, of_person, people};
 use crate::wire::payout_file::{self, Format, Payment};
-use crate::wire::text::parse_date;
 use crate::wire::view;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -32,28 +30,9 @@ use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use hyper::{StatusCode, Uri};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json as object;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// A body that may be left out.
-async fn asked<T: DeserializeOwned + Default>(body: Body) -> Result<T, Problem> {
-    let body = read_body(body, BODY_MAX).await?;
-    match body.is_empty() {
-        true => Ok(T::default()),
-        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request("the body is no such JSON object")),
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Why {
-    reason: Option<String>,
-}
-
-fn read_id(text: &str, noun: &str) -> Result<Id, Problem> {
-    Id::parse(text).ok_or_else(|| Problem::not_found(format!("no such {noun}")))
-}
 
 pub async fn conversions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
@@ -88,7 +67,7 @@ pub async fn reject(State(admin): State<Arc<Admin>>, Path(target): Parts, body: 
 
 async fn judge(admin: &Admin, target: &Target, body: Body, verdict: Verdict) -> Result<Response, Problem> {
     let app = admin.app(target)?;
-    let why: Why = asked(body).await?;
+    let why = Why::read(body).await?;
     let transactions = vec![target.id.clone().unwrap_or_default()];
     let judge = Command::Judge(Judge { transactions, verdict });
     match app.submit(judge, by(why.reason), vec![], None).await? {
@@ -116,13 +95,9 @@ pub async fn approve_many(
     body: Body,
 ) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let asked: ManyBody = asked(body).await?;
+    let asked: ManyBody = optional_json_body(body, BODY_MAX).await?;
     let partner = asked.partner.as_deref().map(|text| read_id(text, "partner")).transpose()?;
-    let before = asked
-        .before
-        .as_deref()
-        .map(|text| parse_date(text).ok_or_else(|| Problem::bad_request("before is a date, YYYY-MM-DD")));
-    let before = before.transpose()?;
+    let before = asked.before.as_deref().map(|text| read_date(text, "before")).transpose()?;
     let keep = |row: &Conversion| {
         row.state() == ConversionState::Pending
             && !row.is_test
@@ -192,7 +167,7 @@ struct DraftBody {
 /// One payout for each partner and currency of which enough can be paid.
 pub async fn draft(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let asked: DraftBody = asked(body).await?;
+    let asked: DraftBody = optional_json_body(body, BODY_MAX).await?;
     let only = asked.currency.as_deref().map(read_currency).transpose()?;
     let store = app.ledger.snapshot();
     let partners: Vec<Partner> = match asked.partner.as_deref() {
@@ -243,7 +218,7 @@ async fn advance(
     step: Step,
 ) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let (id, why) = (target.id("payout")?, asked::<Why>(body).await?);
+    let (id, why) = (target.id("payout")?, Why::read(body).await?);
     let known: Option<Payout> = app.ledger.snapshot().row(id.as_bytes())?;
     let is_tremendous = known.is_some_and(|payout| payout.rail == Rail::Tremendous);
     if step == Step::Send && is_tremendous && app.config.tremendous.is_none() {
@@ -306,7 +281,7 @@ pub async fn alerts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: U
 /// Somebody has looked at it.
 pub async fn clear(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let (alert, why) = (target.id("alert")?, asked::<Why>(body).await?);
+    let (alert, why) = (target.id("alert")?, Why::read(body).await?);
     match app.submit(Command::Clear(Clear { alert }), by(why.reason), vec![], None).await? {
         Reply::Alert(alert) => Ok(ok(&view::alert(&alert))),
         _ => Err(Problem::internal("an answer of another kind")),
@@ -334,16 +309,13 @@ struct ReportBody {
 /// Apple's reports of the last days, or of one, are read again.
 pub async fn reconcile(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let asked: ReportBody = asked(body).await?;
+    let asked: ReportBody = optional_json_body(body, BODY_MAX).await?;
     let connect = app.config.app_store_connect.as_ref();
     if connect.is_none_or(|given| given.vendor_number.is_none()) {
         return Err(Problem::bad_request("reports are of a vendor: configure app_store_connect.vendor_number"));
     }
-    let date = asked
-        .date
-        .as_deref()
-        .map(|text| parse_date(text).ok_or_else(|| Problem::bad_request("date is a date, YYYY-MM-DD")));
-    let command = Command::AskReports(AskReports { date: date.transpose()? });
+    let date = asked.date.as_deref().map(|text| read_date(text, "date")).transpose()?;
+    let command = Command::AskReports(AskReports { date });
     app.submit(command, by(asked.reason), vec![], None).await?;
     Ok(json(StatusCode::ACCEPTED, &object!({"status": "requested"})))
 }

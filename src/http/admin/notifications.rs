@@ -5,9 +5,9 @@ use super::{Admin, Parts, by};
 use crate::domain::decide::Command;
 use crate::domain::decide::hearing::{AskTest, CatchUp};
 use crate::domain::delivery::{Effect, Item, ItemState};
-use crate::http::extract::{json, ok};
+use crate::http::extract::{json, ok, optional_json_body};
 use crate::http::front::App;
-use crate::http::limits::{BODY_MAX, read_body};
+use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
 use crate::ledger::list;
 use crate::wire::text::parse_rfc3339;
@@ -64,14 +64,7 @@ async fn asked<'a>(admin: &'a Admin, target: &super::Target, body: Body) -> Resu
     if app.config.app_store_server.is_none() {
         return Err(Problem::not_found("this app has no app_store_server, so Apple cannot be asked"));
     }
-    let body = read_body(body, BODY_MAX).await?;
-    let shape =
-        r#"the body is {"since": "…", "environment": "PRODUCTION" | "SANDBOX", "reason": "…"}, each of them optional"#;
-    let asked = match body.is_empty() {
-        true => Asked::default(),
-        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request(shape))?,
-    };
-    Ok((app, asked))
+    Ok((app, optional_json_body(body, BODY_MAX).await?))
 }
 
 /// Whether it is the sandbox.

@@ -1,23 +1,16 @@
 //! Deliveries dealt with by hand.
 
-use super::{Admin, Parts, by};
+use super::{Admin, Parts, Why, by};
 use crate::domain::decide::delivery::{Discard, Retry};
 use crate::domain::decide::{Command, Reply};
 use crate::domain::delivery::ItemId;
 use crate::http::extract::ok;
-use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::problem::Problem;
 use crate::wire::view::View;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use serde::Deserialize;
 use std::sync::Arc;
-
-#[derive(Default, Deserialize)]
-struct Reason {
-    reason: Option<String>,
-}
 
 pub async fn retry(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     deal(&admin, &target, body, |item| Command::Retry(Retry { item })).await
@@ -34,13 +27,9 @@ async fn deal(
     command: fn(ItemId) -> Command,
 ) -> Result<Response, Problem> {
     let app = admin.app(target)?;
-    let body = read_body(body, BODY_MAX).await?;
-    let reason: Reason = match body.is_empty() {
-        true => Reason::default(),
-        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request("the body is {\"reason\": \"…\"}"))?,
-    };
+    let why = Why::read(body).await?;
     let id = target.id.as_deref().and_then(item_id).ok_or_else(|| Problem::not_found("no such delivery"))?;
-    match app.submit(command(id), by(reason.reason), vec![], None).await? {
+    match app.submit(command(id), by(why.reason), vec![], None).await? {
         Reply::Item(item) => {
             let name = app.names();
             Ok(ok(&View { name: &name }.item(&item)))

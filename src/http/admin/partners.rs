@@ -1,16 +1,15 @@
 //! Partners, what identifies their sales, and how they stand.
 
 use super::lists::{Wish, answer};
-use super::{Admin, Parts, Target, by};
+use super::{Admin, Parts, Target, by, read_id};
 use crate::domain::at::Span;
 use crate::domain::code::CodeText;
 use crate::domain::commission::{Base, Rate, Recurring, Terms};
 use crate::domain::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner, MakePartner, Wanted};
 use crate::domain::decide::{Command, Refusal, Reply};
-use crate::domain::id::Id;
 use crate::domain::money::{BasisPoints, Currency, Money};
 use crate::domain::partner::{Contact, Partner, Rail};
-use crate::http::extract::{json, json_body, ok, query};
+use crate::http::extract::{json, json_body, ok, optional_json_body, query};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
@@ -174,13 +173,6 @@ impl PartnerBody {
     }
 }
 
-impl Target {
-    /// The id in the path, if it is one.
-    pub(super) fn id(&self, noun: &str) -> Result<Id, Problem> {
-        self.id.as_deref().and_then(Id::parse).ok_or_else(|| Problem::not_found(format!("no such {noun}")))
-    }
-}
-
 fn shown(app: &App, partner: &Partner) -> Result<Value, Problem> {
     let contact = people::contact(&*app.ledger.snapshot(), partner.id)?;
     Ok(view::partner(partner, contact.as_ref()))
@@ -319,8 +311,8 @@ pub async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, bo
 /// Apple takes a custom code back for ever.
 pub async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
-    let id = target.coupon.as_deref().and_then(Id::parse).ok_or_else(|| Problem::not_found("no such coupon"))?;
-    let end = EndCoupon { partner: target.id("partner")?, coupon: id };
+    let coupon_id = read_id(target.coupon.as_deref().unwrap_or_default(), "coupon")?;
+    let end = EndCoupon { partner: target.id("partner")?, coupon: coupon_id };
     coupon(app, Entry::new(Command::EndCoupon(end), by(None))).await
 }
 
@@ -360,7 +352,7 @@ pub async fn statement(State(admin): State<Arc<Admin>>, Path(target): Parts, uri
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct LinkBody {
     days: Option<i64>,
 }
@@ -372,11 +364,7 @@ pub async fn link(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Bo
     if partner.is_erased() {
         return Err(Problem::not_found("no such partner"));
     }
-    let body = crate::http::limits::read_body(body, BODY_MAX).await?;
-    let asked: LinkBody = match body.is_empty() {
-        true => LinkBody { days: None },
-        false => serde_json::from_slice(&body).map_err(|_| Problem::bad_request("the body is {\"days\": 30}"))?,
-    };
+    let asked: LinkBody = optional_json_body(body, BODY_MAX).await?;
     let days = asked.days.unwrap_or(30);
     if !(1..=365).contains(&days) {
         return Err(Problem::bad_request("days is 1 to 365"));

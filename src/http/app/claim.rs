@@ -8,7 +8,7 @@ use crate::domain::decide::claim::{ClaimBy, MakeClaim};
 use crate::domain::decide::evidence::{NameUser, Show};
 use crate::domain::decide::{By, Command, Refusal, Reply};
 use crate::domain::id::UserId;
-use crate::http::extract::{json, json_body, query};
+use crate::http::extract::{json, json_body, parsed_if_any, query};
 use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::peer::Client;
@@ -85,11 +85,7 @@ pub async fn confirm(
 async fn confirmed(asker: &Asker<'_>, code: &str, body: &[u8]) -> Result<Response, Problem> {
     let (app, user) = (asker.app, &asker.user);
     let code = code_text(app, code)?;
-    let shown: Shown = match body.is_empty() {
-        true => Shown::default(),
-        false => serde_json::from_slice(body)
-            .map_err(|_| Problem::bad_request("the body is not the JSON object that this route takes"))?,
-    };
+    let shown: Shown = parsed_if_any(body)?;
     let (reports, device_token) = (shown.reports(app, user)?, shown.device_token()?);
     let token = account_token(asker, shown.app_account_token).await?;
     let shows = shows(&reports);
