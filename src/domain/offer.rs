@@ -155,6 +155,17 @@ impl Offer {
     }
 }
 
+/// An introductory offer is for those who never subscribed, as far as is known.
+pub fn may_have_introductory(bought: &[Subscription]) -> bool {
+    bought.iter().all(|one| one.is_family_shared() || !one.is_subscription())
+}
+
+/// The transaction that Apple recommends to name: of the subscription that ends last.
+pub fn last_transaction(bought: &[Subscription]) -> Option<&str> {
+    let periods = bought.iter().filter_map(|one| one.period.as_ref());
+    periods.max_by_key(|period| period.expires_at).map(|period| period.transaction_id.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,5 +286,21 @@ mod tests {
         let many = |at| vec![signed(at); SIGNATURES_A_DAY];
         assert_eq!(usual().eligible(&[lapsed(30)], &many(NOON), NOON), no(Ineligible::TooMany));
         assert_eq!(usual().eligible(&[lapsed(30)], &many(day(-1)), NOON), Ok(()));
+    }
+
+    #[test]
+    fn introductory_offers_are_for_those_who_never_subscribed() {
+        let shared = subscription(20, |one| one.period.as_mut().unwrap().is_family_shared = true);
+        assert!(may_have_introductory(&[]));
+        assert!(may_have_introductory(std::slice::from_ref(&shared)));
+        assert!(!may_have_introductory(&[shared, subscription(-400, |_| {})]));
+    }
+
+    #[test]
+    fn the_transaction_of_what_ends_last_is_named() {
+        let old = subscription(-20, |_| {});
+        let new = subscription(10, |one| one.period.as_mut().unwrap().transaction_id = "T2".into());
+        assert_eq!(last_transaction(&[]), None);
+        assert_eq!(last_transaction(&[new, old]), Some("T2"));
     }
 }

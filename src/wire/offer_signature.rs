@@ -58,16 +58,27 @@ fn lowered(text: &str) -> String {
     if text::is_uuid(text) { text.to_ascii_lowercase() } else { text.to_owned() }
 }
 
+/// Whether what is named can be signed at all, so that this is known before anything is noted.
+pub fn signable(
+    product_id: &str,
+    offer_id: &str,
+    app_account_token: Option<&str>,
+    transaction_id: Option<&str>,
+) -> Result<(), Fault> {
+    is_named("the product id", product_id)?;
+    is_named("the offer id", offer_id)?;
+    if !is_clean(app_account_token.unwrap_or_default()) {
+        return Err(Fault::Token);
+    }
+    transaction_id.map_or(Ok(()), |id| is_named("the transaction id", id))
+}
+
 /// The signature in DER, as base64. It holds where the app passes the same values, UUIDs in lower case.
 pub fn v1(wanted: &Wanted, key: &PrivateKey) -> Result<String, Fault> {
     is_named("the bundle id", wanted.bundle_id)?;
     is_named("the key id", wanted.key_id)?;
-    is_named("the product id", wanted.product_id)?;
-    is_named("the offer id", wanted.offer_id)?;
+    signable(wanted.product_id, wanted.offer_id, wanted.app_account_token, None)?;
     is_nonce(wanted.nonce)?;
-    if !is_clean(wanted.app_account_token.unwrap_or_default()) {
-        return Err(Fault::Token);
-    }
     Ok(STANDARD.encode(key.signature(&signed_bytes(wanted))?))
 }
 
@@ -92,11 +103,9 @@ pub fn promotional_jws(
     transaction_id: Option<&str>,
     key: &PrivateKey,
 ) -> Result<String, Fault> {
-    is_named("the product id", product_id)?;
-    is_named("the offer id", offer_id)?;
+    signable(product_id, offer_id, None, transaction_id)?;
     let mut extra = json!({"productId": product_id, "offerIdentifier": offer_id});
     if let Some(id) = transaction_id {
-        is_named("the transaction id", id)?;
         extra["transactionId"] = json!(id);
     }
     jws(request, "promotional-offer", extra, key)

@@ -3,8 +3,7 @@
 use crate::domain::at::Span;
 use crate::domain::decide::offer::SignOffer;
 use crate::domain::decide::{By, Command, Reply};
-use crate::domain::offer::{Offer, Signing};
-use crate::domain::subscription::Subscription;
+use crate::domain::offer::{Offer, Signing, last_transaction, may_have_introductory};
 use crate::http::extract::{json_body, ok};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
@@ -103,11 +102,9 @@ pub async fn sign(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -
     let signer = app.signer()?;
     let (person, token) = (app.ledger.person(&user), asked.app_account_token.map(|text| text.to_ascii_lowercase()));
     let bought = standing_of(&*app.ledger.snapshot(), person)?.bought;
-    let transaction = asked.transaction_id.or_else(|| last_transaction(&bought));
-    // What cannot be signed is refused before it stands in the journal.
-    let now = Signing { person, offer: offer.id.clone(), nonce: app.nonce(), at: app.clock.now() };
-    signed(&app, signer, &offer, &now, token.as_deref(), transaction.as_deref())?;
-    let command = Command::SignOffer(SignOffer { person, offer: offer.clone(), nonce: now.nonce });
+    let transaction = asked.transaction_id.or_else(|| last_transaction(&bought).map(str::to_owned));
+    signature::signable(&offer.product_id, &offer.id, token.as_deref(), transaction.as_deref())?;
+    let command = Command::SignOffer(SignOffer { person, offer: offer.clone(), nonce: app.nonce() });
     match app.submit(command, By::App, vec![user], None).await? {
         Reply::Signing(signing) => {
             Ok(ok(&signed(&app, signer, &offer, &signing, token.as_deref(), transaction.as_deref())?))
@@ -137,25 +134,18 @@ fn signed(
     }))
 }
 
-/// The transaction that Apple recommends to name: of the subscription that ends last.
-fn last_transaction(bought: &[Subscription]) -> Option<String> {
-    let periods = bought.iter().filter_map(|one| one.period.as_ref());
-    periods.max_by_key(|period| period.expires_at).map(|period| period.transaction_id.clone())
-}
-
 #[derive(Deserialize)]
 struct IntroductoryBody {
     product_id: String,
     transaction_id: String,
 }
 
-/// Whether an introductory offer is for this user: for those who never subscribed, as far as is known.
 pub async fn introductory(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let asked: IntroductoryBody = json_body(body, BODY_MAX).await?;
     let signer = app.signer()?;
     let known = standing_of(&*app.ledger.snapshot(), app.ledger.person(&user))?;
-    let allowed = known.bought.iter().all(|one| one.is_family_shared() || !one.is_subscription());
+    let allowed = may_have_introductory(&known.bought);
     let (nonce, at) = (app.nonce(), app.clock.now());
     let (bundle_id, key_id) = (app.config.bundle_id.as_str(), signer.key_id.as_str());
     let request = Request { issuer: &signer.issuer, key_id, bundle_id, nonce: &nonce, at };
