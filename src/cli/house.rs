@@ -267,7 +267,7 @@ fn outside(
                 verifier: verifier.clone(),
                 bundle_id: app.bundle_id.clone(),
                 apple_id: app.apple_id,
-                forward_to: app.notifications.forward_to.clone(),
+                hand_on: app.notifications.hand_on(Some("application/json")),
                 ledger: ledger.clone(),
                 clock: clock.clone(),
             })

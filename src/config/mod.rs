@@ -28,6 +28,7 @@ pub use secret::Secret;
 use crate::domain::at::Span;
 use crate::domain::offer::Offer;
 use crate::domain::policy::Policy;
+use crate::domain::purchase::HandOn;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
@@ -207,6 +208,14 @@ pub struct Notifications {
 }
 
 impl Notifications {
+    /// Who gets what came with this content type.
+    pub fn hand_on(&self, content_type: Option<&str>) -> Vec<HandOn> {
+        let one = |url: &String| {
+            let (host, content_type) = (url::authority(url).to_owned(), content_type.map(str::to_owned));
+            HandOn { target: HandOn::name(url), host, content_type }
+        };
+        self.forward_to.iter().map(one).collect()
+    }
     pub fn max_age(&self) -> Option<Span> {
         (self.max_age_days > 0).then_some(Span::days(self.max_age_days.into()))
     }

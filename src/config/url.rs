@@ -18,6 +18,11 @@ pub(super) fn base(text: &str) -> Result<String, Fault> {
     Ok(format!("{scheme}://{authority}{path}"))
 }
 
+/// The host of a URL that was checked, and its port where one is written.
+pub(super) fn authority(text: &str) -> &str {
+    parts(text).map(|parts| parts.authority).unwrap_or_default()
+}
+
 /// What a URL leads to, so that two ways of writing it are one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Target {

@@ -57,14 +57,6 @@ pub struct HandOn {
 }
 
 impl HandOn {
-    pub fn to(urls: &[String], content_type: Option<&str>) -> Vec<HandOn> {
-        let one = |url: &String| {
-            let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-            let content_type = content_type.map(str::to_owned);
-            HandOn { target: HandOn::name(url), host: host.to_owned(), content_type }
-        };
-        urls.iter().map(one).collect()
-    }
     pub fn name(url: &str) -> Id {
         Id::of("hand on", &[url.as_bytes()])
     }

@@ -29,7 +29,7 @@ pub struct Apple {
     pub bundle_id: String,
     pub apple_id: u64,
     /// Who wants every notification, also one that came late.
-    pub forward_to: Vec<String>,
+    pub hand_on: Vec<HandOn>,
     pub ledger: Arc<Ledger>,
     pub clock: Arc<dyn Clock>,
 }
@@ -99,7 +99,7 @@ impl Apple {
                 read += 1;
                 match self.notification(&sent.signed_payload, environment(is_test), until) {
                     Ok(mut report) => {
-                        report.hand_on = HandOn::to(&self.forward_to, Some("application/json"));
+                        report.hand_on = self.hand_on.clone();
                         filing.spawn(file(self.ledger.clone(), report, Some(sent.signed_payload.body())));
                     }
                     Err(fault) => {

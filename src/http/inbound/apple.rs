@@ -3,7 +3,7 @@
 
 use crate::domain::decide::{By, Command, Reply};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{HandOn, Report, Source};
+use crate::domain::purchase::{Report, Source};
 use crate::http::extract::ok;
 use crate::http::front::App;
 use crate::http::limits::{WEBHOOK_BODY_MAX, read_body};
@@ -42,7 +42,7 @@ async fn take(app: &App, headers: &HeaderMap, body: Body, environment: Environme
     let expected = app.expects(environment);
     let mut event = apple_event::notification(jws.as_str(), &expected, limits, &app.opener()).map_err(refused)?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    event.hand_on = HandOn::to(&app.config.notifications.forward_to, content_type);
+    event.hand_on = app.config.notifications.hand_on(content_type);
     let people = event.people().into_iter().cloned().collect();
     let report: Report = event.map(|user| app.ledger.person(&user));
     let (kind, command) = (report.kind.clone(), Command::Report(report));
