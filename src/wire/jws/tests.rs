@@ -232,8 +232,10 @@ proptest! {
         let (good, warm) = &*GOOD;
         let mut chars: Vec<char> = good.chars().collect();
         for (index, new, kind) in changes {
-            let at = index.index(chars.len());
+            // An index is into something: in what is empty by now, only the first place is left.
+            let at = if chars.is_empty() { 0 } else { index.index(chars.len()) };
             match kind {
+                _ if chars.is_empty() => chars.push(new),
                 0 => drop(chars.remove(at)),
                 1 => chars.insert(at, new),
                 2 => chars[at] = new,
