@@ -1,0 +1,57 @@
+use super::*;
+
+fn item() -> Item {
+    let effect = Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(9), take_back: None };
+    Item::new(ItemId { seq: 7, n: 0 }, effect, At(0))
+}
+
+#[test]
+fn outcomes_lead_to_states() {
+    let lost = || Outcome::Unsure { why: "timeout".into() };
+    let later = |s| Outcome::Again { after: Some(Span::seconds(s)), why: "429".into() };
+    let rows: Vec<(Vec<Outcome>, &str, bool)> = vec![
+        (vec![Outcome::Done(Answer::Granted { end: At(9) })], "done", false),
+        (vec![later(60)], "waiting", false),
+        (vec![Outcome::Never { why: "404".into() }], "dead", false),
+        (vec![lost()], "waiting", true),
+        (vec![lost(), Outcome::Absent], "waiting", true),
+        (vec![lost(), Outcome::Absent, Outcome::Absent, Outcome::Absent], "waiting", false),
+        (vec![lost(), later(1)], "waiting", true),
+        (vec![lost(), Outcome::Done(Answer::Granted { end: At(9) })], "done", false),
+        ((0..ATTEMPTS).map(|_| later(1)).collect(), "dead", false),
+    ];
+    for (outcomes, word, unsure) in rows {
+        let mut one = item();
+        for outcome in &outcomes {
+            one = one.begun(At(1)).settled(outcome, At(2));
+        }
+        assert_eq!((one.state.word(), one.unsure), (word, unsure), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn a_pause_that_was_asked_for_is_kept() {
+    let one = item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
+    assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));
+    let newer =
+        one.renewed(Effect::Grant { account: Person([1; 16]), to: Person([1; 16]), end: At(10), take_back: None }, 8);
+    assert!(!newer.is_due(At(0).plus(Span::hours(1))) && newer.is_due(At(0).plus(Span::hours(2))));
+    assert_eq!(newer.caused_by, 8);
+}
+
+#[test]
+fn back_off_grows_to_an_hour_and_spreads() {
+    let id = |n| ItemId { seq: n, n: 0 };
+    for attempts in 1..40 {
+        let pause = back_off(attempts, id(1)).0;
+        let base = (1000i64 << (attempts - 1).min(12)).min(Span::hours(1).0);
+        assert!((base..=base + base / 5).contains(&pause), "{attempts}: {pause}");
+    }
+    assert_ne!(back_off(9, id(1)), back_off(9, id(2)));
+}
+
+#[test]
+fn after_a_kill_it_is_looked_for() {
+    let one = item().begun(At(0)).interrupted(At(5));
+    assert!(one.unsure && one.is_due(At(5)));
+}
