@@ -32,8 +32,9 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Result<u8> {
     let load = || check::load(cli.config.as_deref(), env);
     match &cli.verb {
-        Verb::Token => {
-            println!("{}", config::init::token(&SystemEntropy));
+        Verb::Token(asked) => {
+            let fresh = if asked.webhook { config::init::signing_secret } else { config::init::token };
+            println!("{}", fresh(&SystemEntropy));
             Ok(DONE)
         }
         Verb::Init => match config::init::init(Path::new("."), &SystemEntropy) {

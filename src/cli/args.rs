@@ -42,7 +42,7 @@ pub enum Verb {
     #[command(subcommand)]
     Rules(Rules),
     /// Makes a fresh random secret.
-    Token,
+    Token(Token),
 }
 
 #[derive(Args)]
@@ -50,6 +50,13 @@ pub struct Demo {
     /// Keeps the appliance up afterwards and prints ready-made curl commands.
     #[arg(long)]
     pub serve: bool,
+}
+
+#[derive(Args)]
+pub struct Token {
+    /// One that signs webhooks, as Standard Webhooks writes it.
+    #[arg(long)]
+    pub webhook: bool,
 }
 
 #[derive(Args)]

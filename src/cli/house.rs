@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret, Tls};
 use crate::domain::decide::pool::Adopt;
+use crate::domain::decide::webhook::AdoptWebhooks;
 use crate::domain::decide::{By, Command};
 use crate::entropy::{Ahead, Entropy};
 use crate::http::app::Signer;
@@ -14,7 +15,9 @@ use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
-use crate::motor::{Apple, Bells, Connect, Courier, Outside, Payer, Timers, catch_up, keep_keys, look};
+use crate::motor::{
+    Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, catch_up, keep_keys, look,
+};
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
 use crate::outside::client::Client;
@@ -24,6 +27,7 @@ use crate::outside::revenuecat::RevenueCat;
 use crate::outside::tremendous::{self, Tremendous};
 use crate::wire::jws;
 use crate::wire::private_key::PrivateKey;
+use crate::wire::standard_webhooks::SigningKey;
 use crate::wire::user_token::{KeySource, SignedBy, Verifier};
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
@@ -192,6 +196,8 @@ async fn open_app(
         let adopt = Command::Adopt(Adopt { policy: campaign.policy.clone() });
         ledger.submit(Entry::new(adopt, By::House)).await?;
     }
+    let adopt = Command::AdoptWebhooks(AdoptWebhooks { webhooks: app.notifications.listed() });
+    ledger.submit(Entry::new(adopt, By::House)).await?;
     let apple = Arc::new(signed_by_apple(app)?);
     let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock, &apple, &ledger)?, clock.clone());
     let interrupted = courier.recover().await?;
@@ -289,7 +295,23 @@ fn outside(
     });
     let post = Post::new(app.notifications.allow_private_forwards)?;
     let forward_to = app.notifications.forward_to.clone();
-    Ok(Outside { connect, payer, post, forward_to, revenuecat, apple, device_check, entitlement })
+    let teller = teller(app, clock, ledger)?;
+    Ok(Outside { connect, payer, post, forward_to, teller, revenuecat, apple, device_check, entitlement })
+}
+
+fn teller(app: &config::App, clock: &Arc<dyn Clock>, ledger: &Arc<Ledger>) -> Result<Teller> {
+    let mut receivers = Vec::new();
+    for webhook in &app.notifications.webhooks {
+        let keys = webhook.secrets.iter().map(|secret| SigningKey::parse(secret.expose()));
+        receivers.push(Receiver { url: webhook.url.clone(), keys: keys.collect::<Result<_, _>>()? });
+    }
+    Ok(Teller {
+        app: app.name.clone(),
+        apple_id: app.apple_id,
+        receivers,
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+    })
 }
 
 fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> Result<Option<DeviceCheck>> {

@@ -3,7 +3,7 @@
 use super::section::{Section, child, is_name, note};
 use super::{
     Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
-    campaign, forward, offer, payout, reserved, secret, url,
+    campaign, forward, offer, payout, reserved, secret, url, webhook,
 };
 use crate::domain::policy::Kind;
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ const ROUTES: &[&str] = &[
     "rules",
     "stats",
     "users",
+    "webhooks",
 ];
 
 pub(super) fn apps(s: &mut Section<'_>, public_url: Option<&str>) -> Vec<App> {
@@ -292,9 +293,10 @@ fn device_check(mut s: Section<'_>) -> Option<DeviceCheck> {
 /// Apple tries for six and a half days (Apple, Responding to App Store Server Notifications).
 fn notifications(mut s: Section<'_>, own: Option<&str>) -> Notifications {
     let max_age_days = s.count("max_age_days", 0..=3650, 8);
-    let (forward_to, allow_private_forwards) = forward::forwards(&mut s, own);
-    reserved::notifications(&mut s);
-    Notifications { max_age_days, forward_to, allow_private_forwards }
+    let allow_private_forwards = s.flag("allow_private_forwards", false);
+    let forward_to = forward::forwards(&mut s, own, allow_private_forwards);
+    let webhooks = webhook::webhooks(&mut s, allow_private_forwards);
+    Notifications { max_age_days, forward_to, allow_private_forwards, webhooks }
 }
 
 fn revenuecat(mut s: Section<'_>) -> Option<RevenueCat> {

@@ -5,9 +5,8 @@ use super::url::{Target, target};
 
 const MOST: usize = 16;
 
-/// The URLs as they are written, and whether private ones may be among them. `own` is where this app's routes start.
-pub(super) fn forwards(s: &mut Section<'_>, own: Option<&str>) -> (Vec<String>, bool) {
-    let private = s.flag("allow_private_forwards", false);
+/// The URLs as they are written. `own` is where this app's routes start.
+pub(super) fn forwards(s: &mut Section<'_>, own: Option<&str>, private: bool) -> Vec<String> {
     let urls = s.texts("forward_to");
     if urls.len() > MOST {
         s.wrong("forward_to", format!("has {} entries", urls.len()), format!("name at most {MOST}"));
@@ -28,7 +27,7 @@ pub(super) fn forwards(s: &mut Section<'_>, own: Option<&str>) -> (Vec<String>, 
         };
         note(s.context, entry(&s.key("forward_to"), place), fault.0, fault.1);
     }
-    (urls, private)
+    urls
 }
 
 #[cfg(test)]
@@ -49,7 +48,7 @@ mod tests {
 
     fn expected(urls: &[&str], allow_private_forwards: bool) -> Notifications {
         let forward_to = urls.iter().map(|url| (*url).to_owned()).collect();
-        Notifications { max_age_days: 8, forward_to, allow_private_forwards }
+        Notifications { max_age_days: 8, forward_to, allow_private_forwards, webhooks: Vec::new() }
     }
 
     #[test]
@@ -85,7 +84,6 @@ mod tests {
             ("forward_to = [\"https://b.example\", \"https://c.example\", \"https://B.example/\"]", &["forward_to[2]"]),
             (&two, &["forward_to[0]", "forward_to[2]"]),
             ("allow_private_forwards = \"yes\"", &["allow_private_forwards"]),
-            ("[[apps.alma.notifications.webhooks]]\nurl = \"https://b.example\"", &["webhooks"]),
         ] {
             let expected: Vec<_> = faults.iter().map(|key| format!("{TABLE}.{key}")).collect();
             assert_eq!(keys(loaded(&with(lines), &[])), expected, "{lines}");

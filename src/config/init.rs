@@ -2,7 +2,7 @@
 
 use crate::entropy::Entropy;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -34,6 +34,13 @@ pub fn token(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A fresh signing secret, as Standard Webhooks writes it.
+pub fn signing_secret(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    format!("whsec_{}", STANDARD.encode(bytes))
 }
 
 /// Writes `config.toml` and its fresh secrets below `folder`; returns what was written.
@@ -84,6 +91,9 @@ mod tests {
         let (a, b) = (token(&entropy), token(&entropy));
         assert_eq!(URL_SAFE_NO_PAD.decode(&a).map(|bytes| bytes.len()), Ok(32));
         assert_ne!(a, b);
+        let secret = signing_secret(&entropy);
+        let key = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+        assert_eq!(key.map(|key| key.len()), Some(32), "{secret}");
     }
 
     #[test]

@@ -20,15 +20,18 @@ mod section;
 mod tests;
 mod unbuilt;
 mod url;
+mod webhook;
 
 pub use file::locate;
 pub use network::Network;
 pub use secret::Secret;
 
 use crate::domain::at::Span;
+use crate::domain::decide::webhook::Listed;
 use crate::domain::offer::Offer;
 use crate::domain::policy::Policy;
 use crate::domain::purchase::HandOn;
+use crate::domain::webhook as domain;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
@@ -196,7 +199,7 @@ pub struct Tremendous {
     pub webhook_key: Option<Secret>,
 }
 
-/// How Apple's notifications are taken.
+/// How Apple's notifications are taken and handed on, and who is told of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notifications {
     /// A live one that was signed longer ago is refused; 0: any age.
@@ -205,6 +208,19 @@ pub struct Notifications {
     pub forward_to: Vec<String>,
     /// Copies may go to private addresses, and by http there. What a name stands for is not known here.
     pub allow_private_forwards: bool,
+    /// Each has its own URL.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// One who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// As it is written, as those of `forward_to`.
+    pub url: String,
+    /// As Standard Webhooks writes them; the first is the newest, the other what it takes the place of.
+    pub secrets: Vec<Secret>,
+    /// Words of events and families of them; none: all.
+    pub events: Vec<String>,
 }
 
 impl Notifications {
@@ -215,6 +231,15 @@ impl Notifications {
             HandOn { target: HandOn::name(url), host, content_type }
         };
         self.forward_to.iter().map(one).collect()
+    }
+    /// The webhooks as the ledger knows them.
+    pub fn listed(&self) -> Vec<Listed> {
+        let one = |webhook: &Webhook| Listed {
+            id: domain::Webhook::id(&webhook.url),
+            host: url::authority(&webhook.url).to_owned(),
+            events: webhook.events.clone(),
+        };
+        self.webhooks.iter().map(one).collect()
     }
     pub fn max_age(&self) -> Option<Span> {
         (self.max_age_days > 0).then_some(Span::days(self.max_age_days.into()))

@@ -22,11 +22,3 @@ pub(super) fn app(s: &mut Section<'_>) {
         refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
     }
 }
-
-pub(super) fn notifications(s: &mut Section<'_>) {
-    for mut hook in s.list("webhooks") {
-        hook.text("url");
-        hook.unread_secret("secret");
-        hook.texts("events");
-    }
-}

@@ -74,11 +74,6 @@ impl Section<'_> {
         self.secret(key, least).unwrap_or_default()
     }
 
-    /// The secret's keys and types, without reading it.
-    pub fn unread_secret(&mut self, key: &str) {
-        self.source(key);
-    }
-
     fn source(&mut self, key: &str) -> Option<Source> {
         let file = format!("{key}_file");
         if self.has(key) && self.has(&file) {

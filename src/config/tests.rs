@@ -499,6 +499,8 @@ apps.alma.notifications.max_age_days apps.alma.notifications.forward_to
 apps.alma.notifications.allow_private_forwards apps.alma.notifications.webhooks[0].url
 apps.alma.notifications.webhooks[0].secret apps.alma.notifications.webhooks[0].secret_file
 apps.alma.notifications.webhooks[0].events
+apps.alma.notifications.webhooks[0].previous_secret
+apps.alma.notifications.webhooks[0].previous_secret_file
 apps.alma.refunds.answer apps.alma.refunds.preference
 apps.alma.tremendous.api_key apps.alma.tremendous.api_key_file apps.alma.tremendous.base_url
 apps.alma.tremendous.funding_source_id apps.alma.tremendous.campaign_id apps.alma.tremendous.webhook_key

@@ -23,6 +23,8 @@ pub enum AlertKind {
     PayoutInTrouble,
     PayoutFailed,
     CustomCodeFailed,
+    /// One who is told of events is told nothing more.
+    WebhookDisabled,
 }
 
 impl AlertKind {
@@ -32,6 +34,7 @@ impl AlertKind {
             AlertKind::PayoutInTrouble => "payout_in_trouble",
             AlertKind::PayoutFailed => "payout_failed",
             AlertKind::CustomCodeFailed => "custom_code_failed",
+            AlertKind::WebhookDisabled => "webhook_disabled",
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod reconciliation;
 pub mod report;
 pub mod review;
 pub mod share;
+pub mod webhook;
 
 use super::alert::Alert;
 use super::at::At;
@@ -48,6 +49,7 @@ use super::refund::Refund;
 use super::reward::Account;
 use super::sale::Sale;
 use super::subscription::Subscription;
+use super::webhook::Webhook;
 use serde::{Deserialize, Serialize};
 
 /// What a decision is stamped with: its place in the order of things, and the time.
@@ -97,6 +99,9 @@ pub enum Command {
     AskReports(reconciliation::AskReports),
     Clear(alert::Clear),
     SignOffer(offer::SignOffer),
+    AdoptWebhooks(webhook::AdoptWebhooks),
+    EnableWebhook(webhook::EnableWebhook),
+    TestWebhooks(webhook::TestWebhooks),
 }
 
 /// Who asked.
@@ -146,6 +151,8 @@ pub enum Put {
     Movement(Movement),
     Signing(Signing),
     Alert(Alert),
+    Webhook(Webhook),
+    WebhookGone(Id),
     Reconciliation(Reconciliation),
     Account(Account),
     AccountGone(Person),
@@ -268,6 +275,7 @@ pub enum Reply {
     Payout(Option<Payout>),
     Alert(Alert),
     Signing(Signing),
+    Webhooks(Vec<Webhook>),
 }
 
 /// The rule says no.
@@ -293,6 +301,8 @@ pub enum Refusal {
     UnknownPayout,
     #[error("no such alert")]
     UnknownAlert,
+    #[error("no such webhook")]
+    UnknownWebhook,
     #[error("this campaign pays no partners")]
     NotForPartners,
     #[error("something else is identified by it already")]
@@ -380,6 +390,9 @@ impl Command {
             Command::AskReports(_) => "ask_reports",
             Command::Clear(_) => "clear",
             Command::SignOffer(_) => "sign_offer",
+            Command::AdoptWebhooks(_) => "adopt_webhooks",
+            Command::EnableWebhook(_) => "enable_webhook",
+            Command::TestWebhooks(_) => "test_webhooks",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What leaves the house: effects, and the lanes they wait in.
 
 use super::at::{At, Date, Span};
+use super::event::Event;
 use super::extension::Extension;
 use super::grant::{ONE_GRANT, ROUNDING, TakeBack};
 use super::id::{Id, Person};
@@ -103,13 +104,24 @@ pub enum Effect {
         at: At,
         seq: u64,
     },
+    /// One of those who are told of events. The entry that made it and its place there are the event's name.
+    Tell {
+        webhook: Id,
+        host: String,
+        event: Box<Event>,
+        at: At,
+        seq: u64,
+        n: u16,
+    },
 }
 
 /// How the items of a lane relate. One item of a lane is in flight at a time in either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Every item is sent.
+    /// Every item is sent, in the order in which they were made.
     Queue,
+    /// Every item is sent; one that fails lets the others pass.
+    Each,
     /// Only the newest wish counts: it takes the place of one that still waits.
     Latest,
 }
@@ -134,6 +146,7 @@ impl Effect {
             Effect::PayOut { .. } => "pay_out",
             Effect::AskPayout { .. } => "ask_payout",
             Effect::Forward { .. } => "forward",
+            Effect::Tell { .. } => "webhook",
         }
     }
     pub fn extend(wish: &Extension, period: Option<(String, At)>) -> Effect {
@@ -166,7 +179,9 @@ impl Effect {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.as_bytes().to_vec(),
             Effect::FetchReport { date } => date.0.to_be_bytes().to_vec(),
-            Effect::Forward { to, .. } => to.target.as_bytes().to_vec(),
+            Effect::Forward { to: HandOn { target: id, .. }, .. } | Effect::Tell { webhook: id, .. } => {
+                id.as_bytes().to_vec()
+            }
         }
     }
     /// Whom it is about.
@@ -178,6 +193,7 @@ impl Effect {
             | Effect::LookUp { person }
             | Effect::AskDevice { referee: person, .. }
             | Effect::MarkDevice { referee: person, .. } => Some(*person),
+            Effect::Tell { event, .. } => event.person(),
             Effect::RequestBatch { .. }
             | Effect::FetchCodes { .. }
             | Effect::CatchUp { .. }
@@ -209,6 +225,7 @@ impl Effect {
             | Effect::PayOut { .. }
             | Effect::AskPayout { .. } => Order::Latest,
             Effect::Extend { .. } | Effect::Forward { .. } => Order::Queue,
+            Effect::Tell { .. } => Order::Each,
         }
     }
     /// Whether a newer wish makes up for an older one whatever became of that. An absolute end does; a
@@ -221,7 +238,8 @@ impl Effect {
             | Effect::Extend { .. }
             | Effect::MakeCustomCode { .. }
             | Effect::PayOut { .. }
-            | Effect::Forward { .. } => false,
+            | Effect::Forward { .. }
+            | Effect::Tell { .. } => false,
             Effect::Grant { .. }
             | Effect::SetAppAccountToken { .. }
             | Effect::LookUp { .. }
@@ -271,6 +289,15 @@ impl Effect {
                 Effect::Grant { account, to, end, take_back: take_back.or(Some(TakeBack::over(*got))) }
             }
             (other, _) => other,
+        }
+    }
+    /// The pause after so many attempts; none where there is no further one.
+    fn pause(&self, attempts: u32, id: ItemId) -> Option<Span> {
+        match self {
+            Effect::Tell { .. } => {
+                SCHEDULE.get(attempts.saturating_sub(1) as usize).map(|base| spread(*base, attempts, id))
+            }
+            _ => (attempts < ATTEMPTS).then(|| back_off(attempts, id)),
         }
     }
     /// How long after it was made it is worth an attempt: somebody waits for the answer, or a token ends.
@@ -349,6 +376,18 @@ impl ItemState {
 
 /// After this many attempts, about four days, an item is dead.
 const ATTEMPTS: u32 = 100;
+/// Between the attempts to tell of an event: ten within three days (Standard Webhooks 1.0).
+const SCHEDULE: [Span; 9] = [
+    Span::seconds(5),
+    Span::minutes(5),
+    Span::minutes(30),
+    Span::hours(2),
+    Span::hours(5),
+    Span::hours(10),
+    Span::hours(14),
+    Span::hours(20),
+    Span::hours(24),
+];
 /// Of what waits for others, and not for a time.
 const NOT_YET: At = At(i64::MAX);
 /// Between two looks: what was made may take a moment to be listed.
@@ -414,7 +453,9 @@ impl Item {
     }
 
     pub fn settled(mut self, outcome: &Outcome, now: At) -> Item {
-        let pause = back_off(self.attempts, self.id);
+        let pause = self.effect.pause(self.attempts, self.id);
+        let is_last = pause.is_none();
+        let pause = pause.unwrap_or(Span::ZERO);
         match outcome {
             Outcome::Done(_) => {
                 (self.state, self.last_error, self.unsure) = (ItemState::Done { at: now }, None, false);
@@ -445,7 +486,7 @@ impl Item {
         }
         let last = self.effect.patience().map(|patience| self.made_at.plus(patience));
         let is_late = matches!((self.state, last), (ItemState::Waiting { next }, Some(last)) if next > last);
-        if (self.attempts >= ATTEMPTS && self.state.is_open()) || is_late {
+        if (is_last && self.state.is_open()) || is_late {
             self.state = ItemState::Dead { at: now };
         }
         self
@@ -463,7 +504,10 @@ impl Item {
 /// together do not come back together.
 pub fn back_off(attempts: u32, id: ItemId) -> Span {
     let base = Span::seconds(1).0 << attempts.saturating_sub(1).min(12);
-    let base = base.min(Span::hours(1).0);
+    spread(Span(base.min(Span::hours(1).0)), attempts, id)
+}
+
+fn spread(Span(base): Span, attempts: u32, id: ItemId) -> Span {
     let name = Id::of("back-off", &[&id.seq.to_be_bytes(), &id.n.to_be_bytes(), &attempts.to_be_bytes()]);
     let spread = i64::from(u16::from_be_bytes([name.0[0], name.0[1]])) * (base / 5) / i64::from(u16::MAX);
     Span(base + spread)

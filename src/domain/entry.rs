@@ -63,7 +63,10 @@ impl Entry {
             | Command::Advance(_)
             | Command::AskPayout(_)
             | Command::AskReports(_)
-            | Command::Clear(_) => {}
+            | Command::Clear(_)
+            | Command::AdoptWebhooks(_)
+            | Command::EnableWebhook(_)
+            | Command::TestWebhooks(_) => {}
             Command::ChangePartner(ChangePartner { partner, .. })
             | Command::ErasePartner(ErasePartner { partner })
             | Command::AddCoupon(AddCoupon { partner, .. })

@@ -33,6 +33,8 @@ pub mod simulation;
 pub mod reward;
 pub mod extension;
 pub mod grant;
+pub mod event;
+pub mod webhook;
 pub mod outcome;
 pub mod delivery;
 pub mod screening;

@@ -1,19 +1,27 @@
 //! Small things to test decisions with.
 
+use super::alert::{Alert, AlertKind};
 use super::at::{At, Span};
 use super::batch::{Batch, BatchState, Origin};
 use super::case::Case;
 use super::claim::{Claim, ClaimState};
 use super::code::{Code, CodeState, CodeText};
+use super::completion::{Completion, CompletionState};
+use super::conversion::{self, Conversion};
 use super::decide::share::Shelf;
 use super::decide::{Draw, Stamp};
+use super::event::{Event, Level};
+use super::extension::{Extension, ExtensionState};
 use super::id::{Id, Person};
+use super::money::{Currency, Money};
+use super::partner::Rail;
+use super::payout::{Payout, PayoutState};
 use super::person::Circle;
 use super::policy::*;
 use super::pool::Pool;
 use super::purchase::{Purchase, Source};
 use super::redemption::Redemption;
-use super::referrer::Referrer;
+use super::referrer::{Reached, Referrer};
 use super::reward::{Account, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -162,4 +170,104 @@ pub fn shelf(policy: Policy, size: u32, draw: u32) -> Shelf {
         (0..draw).map_while(|n| Some((code(n as u8, 0, CodeState::Pending).text, after.take(&policy.pool, NOON)?)));
     let taken = taken.collect();
     Shelf { rules: rules(policy), pool, draw: Draw { pool: after, taken } }
+}
+
+/// One of every kind.
+pub fn events() -> Vec<Event> {
+    let usd = |minor| Money::new(minor, Currency::parse("USD").expect("a currency"));
+    let code = code(1, 2, CodeState::Pending);
+    let completion = |state| Completion {
+        id: Id([3; 16]),
+        campaign: "friends".into(),
+        policy: 1,
+        referrer: person(1),
+        referee: person(2),
+        code: code.text.clone(),
+        state,
+        method: None,
+        reasons: Vec::new(),
+        held_until: None,
+        is_test: false,
+        days: 30,
+        counts: true,
+        taken: None,
+        cut: None,
+        redemption: None,
+        original_transaction_id: Some("T1".into()),
+        claimed_at: Some(NOON),
+        redeemed_at: Some(NOON),
+    };
+    let conversion = |approved_at, paid_at: Option<At>, reasons: &[conversion::Reason]| Conversion {
+        transaction_id: "T1".into(),
+        original_transaction_id: "T1".into(),
+        product_id: "monthly".into(),
+        campaign: "creators".into(),
+        partner: Id([1; 16]),
+        via: conversion::Via::Offer("PARTNER_JEN".into()),
+        kind: conversion::Kind::First,
+        price: usd(999),
+        whole: usd(200),
+        commission: usd(200),
+        reasons: reasons.to_vec(),
+        approved_at,
+        counted: paid_at.map(|at| conversion::Counted { payout: Id([9; 16]), minor: 200, paid_at: Some(at) }),
+        is_test: false,
+        purchased_at: NOON,
+    };
+    let payout = |state| Payout {
+        id: Id([9; 16]),
+        partner: Id([1; 16]),
+        campaign: "creators".into(),
+        money: usd(700),
+        counted: 700,
+        conversions: 5,
+        rail: Rail::Csv,
+        state,
+        order: None,
+        trouble: None,
+        made_at: NOON,
+    };
+    let extension = Extension {
+        id: Id([4; 16]),
+        to: person(1),
+        original_transaction_id: "T1".into(),
+        days: 30,
+        round: 1,
+        reason: 0,
+        after_paid: false,
+        asked_at: NOON,
+        state: ExtensionState::Extended { until: day(60) },
+    };
+    let pool = |level| Event::Pool { campaign: "friends".into(), level, available: 3, low_water: 10 };
+    let alert = Alert::raise(AlertKind::PayoutFailed, "9", "refused".into(), NOON);
+    let reached = Reached { referrals: 5, days: 365, taken: None };
+    let why = "refused".to_owned();
+    vec![
+        Event::CodeAssigned(code.clone()),
+        Event::ClaimMade(claim(&code, 2, NOON, ClaimState::Pending)),
+        Event::Completion(completion(CompletionState::Held { until: Some(day(3)) })),
+        Event::Completion(completion(CompletionState::Credited { at: NOON })),
+        Event::Completion(completion(CompletionState::Reversed { at: NOON })),
+        Event::Completion(completion(CompletionState::Rejected { at: NOON })),
+        Event::Granted { person: person(1), until: day(30), is_less: false },
+        Event::Extended(extension),
+        Event::MilestoneReached { campaign: "friends".into(), person: person(1), reached },
+        pool(Level::Low),
+        pool(Level::Empty),
+        pool(Level::Refilled),
+        Event::Conversion(conversion(None, None, &[])),
+        Event::Conversion(conversion(Some(NOON), None, &[])),
+        Event::Conversion(conversion(Some(NOON), Some(NOON), &[])),
+        Event::Conversion(conversion(None, None, &[conversion::Reason::Refund])),
+        Event::ConversionWithdrawn(conversion(None, None, &[])),
+        Event::Payout(payout(PayoutState::Draft)),
+        Event::Payout(payout(PayoutState::Approved { at: NOON })),
+        Event::Payout(payout(PayoutState::Sent { at: NOON })),
+        Event::Payout(payout(PayoutState::Settled { at: NOON })),
+        Event::Payout(payout(PayoutState::Failed { at: NOON, why })),
+        Event::Payout(payout(PayoutState::Cancelled { at: NOON })),
+        Event::Alert(alert.clone()),
+        Event::Alert(alert.cleared(NOON)),
+        Event::Test,
+    ]
 }

@@ -18,6 +18,7 @@ pub mod rows;
 mod step;
 pub mod store;
 pub mod table;
+mod tell;
 pub mod verify;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
 pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use store::{Snapshot, Store};
+pub use tell::webhooks;
 pub use writer::{Envelope, Mark, Pulse};
 
 use crate::clock::Clock;

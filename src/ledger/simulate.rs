@@ -134,7 +134,10 @@ impl Again<'_, '_> {
             | Command::AskPayout(_)
             | Command::AskReports(_)
             | Command::Clear(_)
-            | Command::SignOffer(_) => Ok(()),
+            | Command::SignOffer(_)
+            | Command::AdoptWebhooks(_)
+            | Command::EnableWebhook(_)
+            | Command::TestWebhooks(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

@@ -139,6 +139,8 @@ impl<'txn> Tables<'txn> {
             Put::Movement(row) => self.put(row),
             Put::Alert(row) => self.put(row),
             Put::Signing(row) => self.put(row),
+            Put::Webhook(row) => self.put(row),
+            Put::WebhookGone(id) => self.gone::<crate::domain::webhook::Webhook>(id.as_bytes()),
             Put::Reconciliation(row) => self.put(row),
             Put::AccountGone(person) => self.gone::<crate::domain::reward::Account>(person.as_bytes()),
             Put::Seen(row) => self.put(row),
@@ -219,7 +221,7 @@ impl<'txn> Tables<'txn> {
 
     /// Whether nothing of its lane is open before it, after these puts.
     fn comes_first(&self, item: &Item, puts: &[Put]) -> Result<bool, Error> {
-        if item.effect.order() == Order::Latest {
+        if item.effect.order() != Order::Queue {
             return Ok(true);
         }
         let lane = lane_prefix(&item.effect);
@@ -236,7 +238,7 @@ impl<'txn> Tables<'txn> {
 }
 
 /// Two puts of one row in a decision: the later one is what follows.
-fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
+pub fn last_of_each(puts: Vec<Put>) -> Vec<Put> {
     let mut last: BTreeMap<(Tab, Vec<u8>), usize> = BTreeMap::new();
     for (at, put) in puts.iter().enumerate() {
         last.insert(place(put), at);
@@ -284,6 +286,8 @@ fn place(put: &Put) -> (Tab, Vec<u8>) {
         Put::Movement(row) => of(row),
         Put::Alert(row) => of(row),
         Put::Signing(row) => of(row),
+        Put::Webhook(row) => of(row),
+        Put::WebhookGone(id) => (Tab::Webhook, id.as_bytes().to_vec()),
         Put::Reconciliation(row) => of(row),
     }
 }

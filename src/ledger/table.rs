@@ -72,6 +72,7 @@ tables! {
     Alert = "alert-1", Rows;
     Reconciliation = "reconciliation-1", Rows;
     Signing = "signing-1", Rows;
+    Webhook = "webhook-1", Rows;
     Seen = "seen-1", Rows;
     Item = "outbox-1", Rows;
     /// Kind, target, item: the open items of a lane.

@@ -11,6 +11,7 @@ use super::record::{decode, encode};
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
+use super::tell::tell;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
 use crate::domain::decide::alert::ClearFamily;
@@ -30,6 +31,7 @@ use crate::domain::decide::reconciliation::AskReportsFamily;
 use crate::domain::decide::report::ReportFamily;
 use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
+use crate::domain::decide::webhook::{AdoptWebhooksFamily, EnableWebhookFamily, TestWebhooksFamily};
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
 use crate::domain::payout::Payout;
@@ -213,6 +215,7 @@ impl Writer {
             return Ok(Ok((decided.reply, false)));
         }
         follow(tables, stamp, &mut decided)?;
+        tell(tables, stamp, &mut decided)?;
         keep_aside(tables, aside, &decided.puts)?;
         for user in &people {
             self.call(tables, user, &by)?;
@@ -326,6 +329,9 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::SignOffer(command) => by::<SignOfferFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
+        Command::AdoptWebhooks(command) => by::<AdoptWebhooksFamily>(store, command, stamp),
+        Command::EnableWebhook(command) => by::<EnableWebhookFamily>(store, command, stamp),
+        Command::TestWebhooks(command) => by::<TestWebhooksFamily>(store, command, stamp),
     }
 }
 

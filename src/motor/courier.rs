@@ -5,6 +5,7 @@ use super::apple::Apple;
 use super::connect::Connect;
 use super::outcome::{again, not_configured, outcome, reading};
 use super::payer::Payer;
+use super::teller::Teller;
 use super::{is_over, until};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
@@ -35,6 +36,7 @@ pub struct Outside {
     /// Takes bytes to whom the owner named.
     pub post: Post,
     pub forward_to: Vec<String>,
+    pub teller: Teller,
     pub revenuecat: Option<RevenueCat>,
     pub apple: Option<Apple>,
     pub device_check: Option<DeviceCheck>,
@@ -193,6 +195,9 @@ impl Courier {
             Effect::FetchReport { date } => self.connect()?.report(*date).await,
             Effect::PayOut { .. } | Effect::AskPayout { .. } => Err(not_configured("tremendous")),
             Effect::Forward { to, at, seq } => self.forward(to, *at, *seq).await,
+            Effect::Tell { webhook, event, at, seq, n, .. } => {
+                self.outside.teller.tell(&self.outside.post, *webhook, event, (*at, *seq, *n)).await
+            }
             Effect::SetAppAccountToken { original_transaction_id, person, is_test } => {
                 self.apple()?.name_user(original_transaction_id, *person, *is_test).await
             }

@@ -7,6 +7,7 @@ mod courier;
 mod keys;
 mod outcome;
 mod payer;
+mod teller;
 mod timers;
 
 pub use apple::Apple;
@@ -15,6 +16,7 @@ pub use connect::Connect;
 pub use courier::{Courier, Outside};
 pub use keys::keep_keys;
 pub use payer::Payer;
+pub use teller::{Receiver, Teller};
 pub use timers::Timers;
 
 use crate::domain::at::{At, Span};

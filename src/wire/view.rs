@@ -1,5 +1,6 @@
 //! Our own nouns as JSON: the objects that administrators and clients read.
 
+mod event;
 mod journal;
 mod partner;
 
@@ -24,6 +25,7 @@ use crate::domain::referrer::Referrer;
 use crate::domain::refund::Refund;
 use crate::domain::simulation::{Change, Simulation, Verdict as Changed};
 use crate::domain::subscription::{Offer, Subscription};
+use crate::domain::webhook::Webhook;
 use serde_json::{Value, json};
 
 /// How people are called: by their user id, or by a hash where they were erased.
@@ -231,8 +233,12 @@ impl View<'_> {
             Effect::CatchUp { since, .. } => Some(*since),
             _ => None,
         };
+        let event = match &row.effect {
+            Effect::Tell { event, .. } => Some(event.word()),
+            _ => None,
+        };
         json!({
-            "id": format!("{}-{}", row.id.seq, row.id.n), "kind": row.effect.kind(),
+            "id": format!("{}-{}", row.id.seq, row.id.n), "kind": row.effect.kind(), "event": event,
             "target": self.target(&row.effect), "end": time(end), "since": time(since), "status": row.state.word(),
             "attempts": row.attempts, "next_at": time(next), "last_error": row.last_error,
             "caused_by": row.caused_by, "made_at": rfc3339(row.made_at),
@@ -258,6 +264,7 @@ impl View<'_> {
             | Effect::AskPayout { payout: id } => id.to_string(),
             Effect::FetchReport { date } => date.to_string(),
             Effect::Forward { to, .. } => to.host.clone(),
+            Effect::Tell { host, .. } => host.clone(),
         }
     }
 }
@@ -276,6 +283,16 @@ pub fn hearing(row: &Hearing) -> Value {
         })
     });
     json!({ "environment": tested(row.is_test), "caught_up_until": rfc3339(row.caught_up), "test": test })
+}
+
+/// One who is told of events.
+pub fn webhook(row: &Webhook) -> Value {
+    let end = row.disabled.as_ref();
+    json!({
+        "id": row.id.to_string(), "host": row.host, "events": row.events, "status": row.word(),
+        "failing_since": time(row.failing_since), "disabled_at": time(end.map(|end| end.at)),
+        "error": end.map(|end| &end.why),
+    })
 }
 
 /// Words for a share sheet, with the names in braces filled in.

@@ -128,7 +128,7 @@ fn power_cuts_lose_nothing_that_was_acknowledged() {
     });
     assert_eq!(
         tally.kinds.lock().expect("no panic holds this lock").len(),
-        13,
+        14,
         "every kind of command is in the stories"
     );
     let (once, twice) = (tally.once.into_inner(), tally.twice.into_inner());

@@ -15,6 +15,7 @@ mod device;
 mod differential;
 mod doctor;
 mod evidence;
+mod events;
 mod extension;
 mod forward;
 mod healing;

@@ -4,7 +4,7 @@ use super::outcome::{ItemFacts, checked, follow, give_up};
 use super::payout::Paying;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::batch::{Batch, BatchState};
-use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
 use crate::domain::outcome::Outcome;
 use crate::domain::payout::PayoutState;
 use crate::domain::pool::Pool;
@@ -46,7 +46,16 @@ impl Family for BeginFamily {
 
     fn decide(facts: &ItemFacts, _: &Begin, stamp: Stamp) -> Result<Decision, Refusal> {
         let item = facts.item()?;
-        if !item.is_due(stamp.at) || facts.lane_is_busy {
+        if !item.is_due(stamp.at) {
+            return Err(Refusal::WrongState);
+        }
+        let is_disabled = facts.webhook.as_ref().is_some_and(|webhook| webhook.disabled.is_some());
+        if item.effect.order() == Order::Each && (facts.lane_is_busy || is_disabled) {
+            let mut decision = Decision::same(Reply::Nothing);
+            decision.put(Put::Item(item.behind()));
+            return Ok(decision);
+        }
+        if facts.lane_is_busy {
             return Err(Refusal::WrongState);
         }
         let effect = match &facts.extending {
@@ -79,7 +88,7 @@ impl Family for SettleFamily {
         item.effect = item.effect.as_answered(&command.outcome);
         let mut decision = back_in_lane(facts, item.clone());
         follow(facts, &item, &outcome, stamp, &mut decision);
-        if !item.state.is_open() {
+        if !item.state.is_open() || item.effect.order() == Order::Each {
             call_next(facts, stamp, &mut decision);
         }
         Ok(decision)
@@ -257,6 +266,7 @@ mod tests {
             minting: None,
             paying: None,
             day: None,
+            webhook: None,
         }
     }
 

@@ -1,10 +1,11 @@
 //! What the outcome of a delivery means: for the stock, for what was granted or extended, for a device, for how Apple
-//! is heard, for a custom code, for a payout, and for what is known of a day.
+//! is heard, for a custom code, for a payout, for what is known of a day, and for how a webhook is heard.
 
 use super::partner::void;
 use super::payout::Paying;
 use super::pool::{chunks, shelve};
 use super::reconciliation::{DayFacts, compare};
+use super::webhook::heard;
 use super::{Decision, Put, Refusal, Stamp};
 use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::at::{At, Span};
@@ -22,6 +23,7 @@ use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use crate::domain::reward::{Account, Part};
 use crate::domain::subscription::Subscription;
+use crate::domain::webhook::Webhook;
 use std::sync::Arc;
 
 pub struct ItemFacts {
@@ -46,6 +48,8 @@ pub struct ItemFacts {
     pub paying: Option<Paying>,
     /// What is known of the day that a report is of.
     pub day: Option<DayFacts>,
+    /// Who is to be told, unless they are configured no more.
+    pub webhook: Option<Webhook>,
 }
 
 /// A custom code at Apple and here.
@@ -136,6 +140,9 @@ pub fn follow(facts: &ItemFacts, item: &Item, outcome: &Outcome, stamp: Stamp, d
         (&facts.day, &item.effect, outcome)
     {
         compare(day, *date, lines, stamp.at, decision);
+    }
+    if let Some(webhook) = &facts.webhook {
+        heard(webhook, outcome, stamp.at, decision);
     }
     if let Some(hearing) = &facts.hearing {
         hear(hearing.clone(), item, outcome, stamp, decision);

@@ -30,6 +30,22 @@ fn outcomes_lead_to_states() {
 }
 
 #[test]
+fn an_event_is_told_ten_times_at_most() {
+    let event = Box::new(Event::Test);
+    let effect = Effect::Tell { webhook: Id([1; 16]), host: "h".into(), event, at: At(0), seq: 7, n: 0 };
+    let mut one = Item::new(ItemId { seq: 7, n: 1 }, effect, At(0));
+    let mut now = At(0);
+    let refused = || Outcome::Again { after: None, why: "500".into() };
+    for base in SCHEDULE {
+        one = one.begun(now).settled(&refused(), now);
+        let ItemState::Waiting { next } = one.state else { panic!("{base:?}: {:?}", one.state) };
+        assert!((base.0..=base.0 + base.0 / 5).contains(&(next.0 - now.0)), "{base:?}: {next:?}");
+        now = next;
+    }
+    assert_eq!(one.begun(now).settled(&refused(), now).state, ItemState::Dead { at: now });
+}
+
+#[test]
 fn a_pause_that_was_asked_for_is_kept() {
     let one = item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
     assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));

@@ -11,6 +11,7 @@ mod overview;
 mod partners;
 mod rules;
 mod users;
+mod webhooks;
 
 use super::extract::{bearer, optional_json_body};
 use super::front::App;
@@ -84,6 +85,9 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/catch-up", post(notifications::catch_up))
         .route("/notifications/test", post(notifications::test))
+        .route("/webhooks", get(webhooks::list))
+        .route("/webhooks/test", post(webhooks::test))
+        .route("/webhooks/{id}/enable", post(webhooks::enable))
         .route("/rules/simulate", post(rules::simulate))
         .route("/users/{id}", get(users::user))
         .route("/explain/{subject}", get(explain::explain));

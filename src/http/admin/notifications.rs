@@ -78,7 +78,7 @@ fn environment(text: Option<&str>) -> Result<Option<bool>, Problem> {
 }
 
 /// The deliveries of a kind that are not done.
-fn open(app: &App, is_asked: impl Fn(&Effect) -> bool) -> Result<Vec<Value>, Problem> {
+pub fn open(app: &App, is_asked: impl Fn(&Effect) -> bool) -> Result<Vec<Value>, Problem> {
     let keep =
         |item: &Item| is_asked(&item.effect) && !matches!(item.state, ItemState::Done { .. } | ItemState::Dead { .. });
     let items = list::open(&*app.ledger.snapshot(), keep)?;

@@ -16,7 +16,7 @@ use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::partner::Coupon;
 use crate::domain::reconciliation::Reported;
 use crate::ledger::Error;
-use crate::ledger::rows::{hearing_key, item_key, lane_prefix};
+use crate::ledger::rows::{BEHIND, hearing_key, item_key, lane_prefix};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 
@@ -57,18 +57,27 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         minting: None,
         paying: None,
         day: None,
+        webhook: None,
     };
     let Some(item) = &facts.item else { return Ok(facts) };
     let lane = lane_prefix(&item.effect);
-    // A queue may be long, and only its head matters, with the one behind it.
-    let most = if item.effect.order() == Order::Queue { 2 } else { usize::MAX };
-    for (key, _) in store.prefix(Tab::Lane, &lane, most)? {
-        let other: Option<Item> = store.row(&key[lane.len()..])?;
-        let Some(other) = other.filter(|other| other.id != id) else { continue };
-        let is_before = other.id < id && other.effect.order() == Order::Queue;
-        facts.lane_is_busy |= is_before || matches!(other.state, ItemState::Begun { .. });
-        facts.is_outdated |= other.id > id && other.effect.outdates();
-        facts.next = facts.next.or(Some(other));
+    match item.effect.order() {
+        Order::Each => {
+            facts.lane_is_busy = begun(store)?.iter().any(|other| other.id != id && lane_prefix(&other.effect) == lane);
+            facts.next = behind(store, &lane)?;
+        }
+        order => {
+            // A queue may be long, and only its head matters, with the one behind it.
+            let most = if order == Order::Queue { 2 } else { usize::MAX };
+            for (key, _) in store.prefix(Tab::Lane, &lane, most)? {
+                let other: Option<Item> = store.row(&key[lane.len()..])?;
+                let Some(other) = other.filter(|other| other.id != id) else { continue };
+                let is_before = other.id < id && order == Order::Queue;
+                facts.lane_is_busy |= is_before || matches!(other.state, ItemState::Begun { .. });
+                facts.is_outdated |= other.id > id && other.effect.outdates();
+                facts.next = facts.next.or(Some(other));
+            }
+        }
     }
     match &item.effect {
         Effect::Grant { account, .. } => {
@@ -100,10 +109,27 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         Effect::PayOut { payout } | Effect::AskPayout { payout } => facts.paying = paying(store, *payout)?,
         Effect::FetchReport { date } => facts.day = Some(day(store, *date, reported)?),
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
+        Effect::Tell { webhook, .. } => facts.webhook = store.row(webhook.as_bytes())?,
         Effect::SetAppAccountToken { .. }
         | Effect::LookUp { .. }
         | Effect::MarkDevice { .. }
         | Effect::Forward { .. } => {}
     }
     Ok(facts)
+}
+
+/// The attempts that are under way.
+fn begun<S: Store>(store: &S) -> Result<Vec<Item>, Error> {
+    let rows = store.prefix(Tab::Begun, &[], usize::MAX)?;
+    let items = rows.iter().map(|(key, _)| store.row(key)?.ok_or(Error::Broken("an index row without its record")));
+    items.collect()
+}
+
+/// The first item of a lane that waits to be called.
+pub fn behind<S: Store>(store: &S, lane: &[u8]) -> Result<Option<Item>, Error> {
+    let rows = store.prefix(Tab::Lane, lane, usize::MAX)?;
+    match rows.iter().find(|(_, value)| value == BEHIND) {
+        Some((key, _)) => store.row(&key[lane.len()..]),
+        None => Ok(None),
+    }
 }

@@ -13,6 +13,7 @@ mod report;
 mod review;
 mod share;
 mod stock;
+mod webhook;
 
 #[cfg(test)]
 pub use case::kin;

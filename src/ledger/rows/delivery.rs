@@ -1,8 +1,10 @@
-//! Deliveries and the due list.
+//! Deliveries, the due list, and who is told of events.
 
 use super::{Row, count_key};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::domain::id::Id;
+use crate::domain::webhook::Webhook;
 use crate::ledger::key::Key;
 use crate::ledger::table::Tab;
 
@@ -14,7 +16,8 @@ impl Row for Item {
     fn index(&self) -> Vec<(Tab, Vec<u8>, Vec<u8>)> {
         let mut rows = Vec::new();
         if self.state.is_open() {
-            rows.push((Tab::Lane, Key::new().bytes(&lane_prefix(&self.effect)).item(self.id).done(), Vec::new()));
+            let mark = if self.is_behind() { BEHIND } else { &[] };
+            rows.push((Tab::Lane, Key::new().bytes(&lane_prefix(&self.effect)).item(self.id).done(), mark.to_vec()));
         }
         match self.state {
             ItemState::Waiting { next } => {
@@ -30,14 +33,24 @@ impl Row for Item {
     }
 }
 
+/// What stands in its lane of one that waits to be called.
+pub const BEHIND: &[u8] = b"behind";
+
 pub fn item_key(id: ItemId) -> Vec<u8> {
     Key::new().item(id).done()
 }
 
-/// The target's length stands before it, so that no target is the beginning of another.
 pub fn lane_prefix(effect: &Effect) -> Vec<u8> {
-    let target = effect.target();
-    Key::new().text(effect.kind()).u32(target.len() as u32).bytes(&target).done()
+    lane(effect.kind(), &effect.target())
+}
+
+pub fn webhook_lane(webhook: Id) -> Vec<u8> {
+    lane("webhook", webhook.as_bytes())
+}
+
+/// The target's length stands before it, so that no target is the beginning of another.
+fn lane(kind: &str, target: &[u8]) -> Vec<u8> {
+    Key::new().text(kind).u32(target.len() as u32).bytes(target).done()
 }
 
 impl Row for Due {
@@ -66,5 +79,12 @@ pub fn due_key(due: &Due) -> Vec<u8> {
             key.at(*claimed_at).bytes(&[*round]).done()
         }
         DueWhat::Expire { batch, chunk } => key.text("expire").bytes(batch.as_bytes()).u32(*chunk).done(),
+    }
+}
+
+impl Row for Webhook {
+    const TAB: Tab = Tab::Webhook;
+    fn key(&self) -> Vec<u8> {
+        self.id.as_bytes().to_vec()
     }
 }

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 pub use code::{claim_key, code_key, referrer_key};
 pub use completion::{redemption_key, spent_key};
-pub use delivery::{due_key, item_key, lane_prefix};
+pub use delivery::{BEHIND, due_key, item_key, lane_prefix, webhook_lane};
 pub use partner::{
     balance_key, of_offer_prefix, of_order_key, of_subscription_prefix, payable_prefix, reconciliation_key,
 };

@@ -23,6 +23,7 @@ use crate::domain::purchase::{RefundWord, Share};
 use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::{Offer, OfferKind, Owner, Paid, Period, Renewal, Status, Subscription};
+use crate::domain::webhook::{Disabled, Webhook};
 use record::{decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,6 +145,9 @@ fn every_record_is_read_as_it_was_written() {
     check("hearing-1", &Hearing { is_test: true, caught_up: NOON, test });
     let (offer, nonce) = ("COMEBACK50".into(), "20fba8a0-2b80-4a7d-a17f-85c1854727f8".into());
     check("signing-1", &crate::domain::offer::Signing { person: two, offer, nonce, at: NOON });
+    let disabled = Some(Disabled { at: NOON, why: "answered 410".into() });
+    let (host, events) = ("backend.example.com".into(), vec!["payout.*".into()]);
+    check("webhook-1", &Webhook { id, host, events, failing_since: Some(NOON), disabled });
     check("due-1", &due);
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());
     let by = By::Admin { token: "admin".into(), reason: Some("asked".into()) };

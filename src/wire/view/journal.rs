@@ -1,6 +1,6 @@
 //! The journal as people read it.
 
-use super::{View, alert, batch, conversion, coupon, hearing, partner, payout, reconciliation, tested};
+use super::{View, alert, batch, conversion, coupon, hearing, partner, payout, reconciliation, tested, webhook};
 use crate::domain::at::At;
 use crate::domain::decide::claim::ClaimBy;
 use crate::domain::decide::due::DueWhat;
@@ -160,6 +160,9 @@ impl View<'_> {
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
             Command::SignOffer(ask) => format!("offer {} was signed for {}", ask.offer.id, who(ask.person)),
             Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
+            Command::AdoptWebhooks(ask) => format!("{} webhooks are configured", ask.webhooks.len()),
+            Command::EnableWebhook(ask) => format!("webhook {} was enabled", ask.webhook),
+            Command::TestWebhooks(_) => "webhooks are tried".to_owned(),
             Command::AskReports(_) => "Apple's counts of redemptions are to be read".to_owned(),
             Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
         };
@@ -266,6 +269,8 @@ impl View<'_> {
                 ("signature", json!({"user": (self.name)(row.person), "offer": row.offer, "at": rfc3339(row.at)}))
             }
             Put::Alert(row) => ("alert", alert(row)),
+            Put::Webhook(row) => ("webhook", webhook(row)),
+            Put::WebhookGone(id) => ("webhook_gone", json!({"id": id.to_string()})),
             Put::Reconciliation(row) => ("reconciliation", reconciliation(row)),
             Put::AccountGone(person) => ("account_gone", json!({"user": (self.name)(*person)})),
             Put::Seen(row) => ("event", json!({"source": row.source.word(), "kind": row.kind, "event": row.event})),

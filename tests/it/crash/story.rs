@@ -15,12 +15,14 @@ use referd::domain::decide::delivery::{Begin, Discard, Recover, Retry, Settle};
 use referd::domain::decide::due::Due;
 use referd::domain::decide::pool::{Adopt, Import, Refill};
 use referd::domain::decide::share::Issue;
+use referd::domain::decide::webhook::{AdoptWebhooks, EnableWebhook, Listed};
 use referd::domain::decide::{By, Command, Reply};
 use referd::domain::delivery::{Effect, Item, ItemState};
 use referd::domain::id::{Id, Person, UserId};
 use referd::domain::outcome::{Answer, Outcome};
 use referd::domain::policy::Environment;
 use referd::domain::purchase::{About, Purchase, RefundWord, Report, Source};
+use referd::domain::webhook::Webhook;
 use referd::entropy::SeededEntropy;
 use referd::ledger::{Entry, Fail, Ledger, list};
 use std::pin::Pin;
@@ -226,9 +228,19 @@ impl Story {
             },
             37..62 => self.report(),
             62..66 => self.issue(),
-            66..92 => self.courier().unwrap_or_else(|| self.house(Command::Refill(self.refill()))),
-            92..94 => self.house(Command::Refill(self.refill())),
-            94..96 => {
+            66..90 => self.courier().unwrap_or_else(|| self.house(Command::Refill(self.refill()))),
+            90..92 => self.house(Command::Refill(self.refill())),
+            92..95 => {
+                let of = |n: usize| Webhook::id(&n.to_string());
+                match self.rng.below(3) {
+                    0 => self.house(Command::EnableWebhook(EnableWebhook { webhook: of(0) })),
+                    count => {
+                        let listed = |n| Listed { id: of(n), host: "b.example".into(), events: Vec::new() };
+                        self.house(Command::AdoptWebhooks(AdoptWebhooks { webhooks: (0..count).map(listed).collect() }))
+                    }
+                }
+            }
+            95 => {
                 let mut policy = policy();
                 policy.pool.low_water = 4 + self.rng.below(4) as u32;
                 self.house(Command::Adopt(Adopt { policy }))
@@ -418,7 +430,8 @@ impl Story {
                 Effect::SetAppAccountToken { .. }
                 | Effect::MarkDevice { .. }
                 | Effect::EndCustomCode { .. }
-                | Effect::Forward { .. },
+                | Effect::Forward { .. }
+                | Effect::Tell { .. },
             ) => Outcome::Done(Answer::Sent),
         }
     }

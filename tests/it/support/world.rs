@@ -49,7 +49,7 @@ const SEED: u8 = 7;
 
 pub struct World {
     house: Option<House>,
-    config: Config,
+    pub config: Config,
     clock: Arc<ManualClock>,
     caller: Caller,
     pub apple: AppStoreConnect,
@@ -424,7 +424,12 @@ fn app() -> config::App {
             entitlement: "premium".to_owned(),
         }),
         tremendous: None,
-        notifications: config::Notifications { max_age_days: 8, forward_to: Vec::new(), allow_private_forwards: false },
+        notifications: config::Notifications {
+            max_age_days: 8,
+            forward_to: Vec::new(),
+            allow_private_forwards: false,
+            webhooks: Vec::new(),
+        },
         offers: Vec::new(),
         campaigns: vec![campaign()],
     }

@@ -55,6 +55,7 @@ impl Stage {
             revenuecat: Some(rewards),
             tremendous: None,
             notifications: config::Notifications {
+                webhooks: Vec::new(),
                 max_age_days: 8,
                 forward_to: Vec::new(),
                 allow_private_forwards: false,

@@ -1,0 +1,80 @@
+//! What the team's own server is told, as JSON: `{type, timestamp, app, data}`.
+
+use super::{View, alert, conversion, payout};
+use crate::domain::at::At;
+use crate::domain::event::Event;
+use crate::wire::text::{redeem_url, rfc3339};
+use serde_json::{Value, json};
+
+impl View<'_> {
+    pub fn event(&self, app: &str, apple_id: u64, event: &Event, at: At) -> Value {
+        json!({
+            "type": event.word(), "timestamp": rfc3339(at), "app": app, "data": self.told(apple_id, event),
+        })
+    }
+
+    fn told(&self, apple_id: u64, event: &Event) -> Value {
+        match event {
+            Event::CodeAssigned(row) => {
+                let mut code = self.code(row);
+                code["redeem_url"] = redeem_url(apple_id, row.text.as_str()).into();
+                code
+            }
+            Event::ClaimMade(row) => self.claim(row),
+            Event::Completion(row) => self.completion(row),
+            Event::Granted { person, until, is_less } => {
+                json!({"user": (self.name)(*person), "granted_until": rfc3339(*until), "taken_back": is_less})
+            }
+            Event::Extended(row) => self.extension(row),
+            Event::MilestoneReached { campaign, person, reached } => json!({
+                "campaign": campaign, "user": (self.name)(*person), "referrals": reached.referrals, "days": reached.days,
+            }),
+            Event::Pool { campaign, available, low_water, .. } => {
+                json!({"campaign": campaign, "available": available, "low_water": low_water})
+            }
+            Event::Conversion(row) | Event::ConversionWithdrawn(row) => conversion(row),
+            Event::Payout(row) => payout(row, None),
+            Event::Alert(row) => alert(row),
+            Event::Test => json!({}),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::WORDS;
+    use crate::domain::sample::{self, NOON};
+    use std::collections::BTreeSet;
+
+    const SCHEMA: &str = include_str!("../../../docs/events.schema.json");
+    const PAGE: &str = include_str!("../../../docs/webhooks.md");
+
+    #[test]
+    fn every_event_is_as_the_schema_says() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let name = |person| format!("{person}");
+        for event in sample::events() {
+            let body = View { name: &name }.event("alma", 1_234_567_890, &event, NOON);
+            let faults: Vec<String> = validator.iter_errors(&body).map(|fault| fault.to_string()).collect();
+            assert!(faults.is_empty(), "{}: {faults:?}\n{body}", event.word());
+            let mut other = body.clone();
+            other["data"]["more"] = 1.into();
+            assert!(!validator.is_valid(&other), "{}: the schema would take anything", event.word());
+        }
+    }
+
+    #[test]
+    fn the_schema_and_the_page_name_every_event() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let kinds = schema["oneOf"].as_array().unwrap().iter();
+        let words: Vec<&str> = kinds
+            .flat_map(|kind| kind["properties"]["type"]["enum"].as_array().unwrap())
+            .map(|word| word.as_str().unwrap())
+            .collect();
+        assert_eq!(words.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(WORDS));
+        assert_eq!(words.len(), WORDS.len());
+        assert!(WORDS.iter().all(|word| PAGE.contains(&format!("`{word}`"))), "docs/webhooks.md");
+    }
+}
