@@ -53,32 +53,32 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             Ok(if read.is_ok() { DONE } else { WRONG })
         }
         Verb::Serve => with(load(), |config| {
-            log::start(filter);
+            log::start(filter, config.log_level);
             let end = runtime()?.block_on(serve::run(config))?;
             Ok(if end == End::Told { DONE } else { AGAIN })
         }),
         Verb::Demo(asked) => {
-            log::start(Some(filter.unwrap_or("error")));
+            log::start(filter, "error");
             let held = runtime()?.block_on(demo::run(asked))?;
             Ok(if held { DONE } else { FAILED })
         }
         Verb::Doctor => with(load(), |config| {
-            log::start(Some(filter.unwrap_or("error")));
+            log::start(filter, "error");
             let good = runtime()?.block_on(doctor::run(&config, cli.json))?;
             Ok(if good { DONE } else { FAILED })
         }),
         Verb::Explain(asked) => with(load(), |config| {
-            log::start(Some(filter.unwrap_or("error")));
+            log::start(filter, "error");
             let found = runtime()?.block_on(explain::run(&config, asked, cli.json))?;
             Ok(if found { DONE } else { FAILED })
         }),
         Verb::Import(Import::Codes(asked)) => with(load(), |config| {
-            log::start(Some(filter.unwrap_or("error")));
+            log::start(filter, "error");
             let done = runtime()?.block_on(import::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),
         Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
-            log::start(Some(filter.unwrap_or("error")));
+            log::start(filter, "error");
             let done = runtime()?.block_on(rules::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),

@@ -41,6 +41,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub data_dir: PathBuf,
+    /// How much is logged, where `RUST_LOG` does not say.
+    pub log_level: &'static str,
     pub server: Server,
     pub admin: Admin,
     pub apps: Vec<App>,

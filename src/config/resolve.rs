@@ -29,14 +29,18 @@ pub(super) fn understand(
 fn config(mut s: Section<'_>) -> Option<Config> {
     let data_dir = s.parsed_or("data_dir", "data", |text| Ok(PathBuf::from(text)));
     let data_dir = data_dir.map(|path| s.context.folder.join(path));
+    let levels = LEVELS.map(|level| (level, level));
+    let log_level = s.table_or_empty("log").choice("level", &levels).unwrap_or("info");
     let server = server(s.table_or_empty("server"));
     let admin = admin(s.table_or_empty("admin"), server.as_ref().map(|server| server.listen));
     if let Some(backup) = s.table("backup") {
         reserved::backup(backup);
     }
     let apps = app::apps(&mut s, server.as_ref().map(|server| server.public_url.as_str()));
-    Some(Config { data_dir: data_dir?, server: server?, admin: admin?, apps })
+    Some(Config { data_dir: data_dir?, log_level, server: server?, admin: admin?, apps })
 }
+
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 fn server(mut s: Section<'_>) -> Option<Server> {
     let listen = s.parsed_or("listen", "0.0.0.0:443", network::address);

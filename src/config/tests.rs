@@ -119,7 +119,7 @@ fn add(table: &str, lines: &str, expected: &[&str]) {
 fn the_base_is_understood() {
     let config = loaded(BASE, &[]).expect("a good file");
     assert!(config.data_dir.ends_with("data") && config.data_dir.parent().is_some());
-    assert_eq!(config.server.public_url, "https://refer.example.com");
+    assert_eq!((config.server.public_url.as_str(), config.log_level), ("https://refer.example.com", "info"));
     assert_eq!((config.server.tls, config.server.trusted_proxies), (Tls::Off, vec![]));
     assert_eq!(config.admin.listen, AdminListen::Tcp(([127, 0, 0, 1], 7878).into()));
     assert!(config.admin.token.matches(HUSH.as_bytes()));
@@ -159,6 +159,7 @@ fn faults_of_the_two_sides() {
     check("mode = \"off\"", &files("hush"), &[]);
     check("mode = \"off\"", &files("gone"), &["server.tls.cert_file"]);
     check("[server]", "data_dir = 1\n[server]", &["data_dir"]);
+    check("[server]", "[log]\nlevel = \"loud\"\n[server]", &["log.level"]);
     check("[server]", "server_ = 1\n[server]", &["server_"]);
     add("[admin]", "listen = \"0.0.0.0:7878\"", &["admin.listen"]);
     add("[admin]", "listen = \"unix:/run/referd/admin.sock\"", &[]);
@@ -474,7 +475,7 @@ fn the_environment_overrides_the_file() {
 }
 
 /// Every key there is.
-pub(super) const KEYS: &str = "data_dir
+pub(super) const KEYS: &str = "data_dir log.level
 server.listen server.public_url server.trusted_proxies server.tls.mode server.tls.domains server.tls.contact
 server.tls.directory_url server.tls.directory_ca_file server.tls.cert_file server.tls.key_file
 admin.listen admin.token admin.token_file backup.schedule backup.keep
