@@ -6,6 +6,7 @@ pub mod claim;
 pub mod conversion;
 pub mod delivery;
 pub mod due;
+pub mod erasure;
 pub mod evidence;
 pub mod hearing;
 pub mod offer;
@@ -38,7 +39,7 @@ use super::offer::{Ineligible, Signing};
 use super::outcome::Outcome;
 use super::partner::{Coupon, Partner};
 use super::payout::Payout;
-use super::person::{Alias, Move};
+use super::person::{Alias, Erasure, Move};
 use super::policy::{Policy, Rules};
 use super::pool::{Place, Pool};
 use super::purchase::{Report, Source};
@@ -102,6 +103,7 @@ pub enum Command {
     AdoptWebhooks(webhook::AdoptWebhooks),
     EnableWebhook(webhook::EnableWebhook),
     TestWebhooks(webhook::TestWebhooks),
+    EraseUser(erasure::EraseUser),
 }
 
 /// Who asked.
@@ -132,6 +134,7 @@ pub enum Put {
     Referrer(Referrer),
     Alias(Alias),
     Move(Move),
+    Erasure(Erasure),
     Claim(Claim),
     Subscription(Subscription),
     Refund(Refund),
@@ -276,6 +279,7 @@ pub enum Reply {
     Alert(Alert),
     Signing(Signing),
     Webhooks(Vec<Webhook>),
+    Erased(Erasure),
 }
 
 /// The rule says no.
@@ -303,6 +307,8 @@ pub enum Refusal {
     UnknownAlert,
     #[error("no such webhook")]
     UnknownWebhook,
+    #[error("nothing is known of this user")]
+    UnknownUser,
     #[error("this campaign pays no partners")]
     NotForPartners,
     #[error("something else is identified by it already")]
@@ -393,6 +399,7 @@ impl Command {
             Command::AdoptWebhooks(_) => "adopt_webhooks",
             Command::EnableWebhook(_) => "enable_webhook",
             Command::TestWebhooks(_) => "test_webhooks",
+            Command::EraseUser(_) => "erase_user",
         }
     }
 

@@ -45,6 +45,7 @@ impl Entry {
                 report.people().into_iter().for_each(|who| _ = person(*who))
             }
             Command::SignOffer(sign) => _ = person(sign.person),
+            Command::EraseUser(erase) => _ = person(erase.person),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
@@ -82,6 +83,7 @@ impl Entry {
                 Put::Redemption(Redemption { user: Some(user), .. }) => _ = person(*user),
                 Put::Subscription(row) => _ = row.person().map(&mut person),
                 Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
+                Put::Erasure(row) => row.members.iter().for_each(|who| _ = person(*who)),
                 Put::Account(row) => _ = person(row.to),
                 Put::Extension(row) => _ = person(row.to),
                 Put::Partner(row) => _ = person(Partner::person(row.id)),

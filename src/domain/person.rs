@@ -56,6 +56,16 @@ pub struct Move {
     pub to: Person,
 }
 
+/// Somebody was forgotten: what still stands of them stands under a name that says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// By the id that was given.
+    pub person: Person,
+    /// All ids that they had then.
+    pub members: Vec<Person>,
+    pub at: At,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -120,7 +120,8 @@ impl From<Refusal> for Problem {
             | Refusal::UnknownConversion
             | Refusal::UnknownPayout
             | Refusal::UnknownAlert
-            | Refusal::UnknownWebhook => Problem::not_found(detail),
+            | Refusal::UnknownWebhook
+            | Refusal::UnknownUser => Problem::not_found(detail),
             Refusal::NotForPartners | Refusal::NoOffer => Problem::bad_request(detail),
             Refusal::Taken => Problem::taken(detail),
             Refusal::TooManyOffers => Problem::too_many_offers(detail),

@@ -20,6 +20,10 @@ pub fn body(store: &impl Store, at: At, seq: u64) -> Result<Option<Vec<u8>>, Err
     store.get(Tab::Inbox, &key(at, seq))
 }
 
+pub fn remove(tables: &mut Tables<'_>, at: At, seq: u64) -> Result<(), Error> {
+    tables.remove(Tab::Inbox, &key(at, seq))
+}
+
 /// Two old ones go for each new one.
 pub fn keep(tables: &mut Tables<'_>, stamp: Stamp, body: &[u8]) -> Result<(), Error> {
     tables.insert(Tab::Inbox, &key(stamp.at, stamp.seq), body)?;

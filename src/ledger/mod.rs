@@ -1,6 +1,7 @@
 //! What is kept: one file for each app, one writer, snapshots to read from, the journal that all else
 //! follows from. Synchronous; the only room that knows the database.
 
+mod erase;
 mod error;
 mod file;
 mod follow;

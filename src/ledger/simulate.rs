@@ -137,7 +137,8 @@ impl Again<'_, '_> {
             | Command::SignOffer(_)
             | Command::AdoptWebhooks(_)
             | Command::EnableWebhook(_)
-            | Command::TestWebhooks(_) => Ok(()),
+            | Command::TestWebhooks(_)
+            | Command::EraseUser(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

@@ -53,6 +53,7 @@ tables! {
     Referrer = "referrer-1", Rows;
     Alias = "alias-1", Rows;
     Move = "move-1", Rows;
+    Erasure = "erasure-1", Rows;
     Claim = "claim-1", Rows;
     Subscription = "subscription-1", Rows;
     Refund = "refund-1", Rows;

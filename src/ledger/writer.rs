@@ -2,6 +2,7 @@
 //! refusals and repeats too, for they were read from rows that were not yet durable.
 
 use super::Aside;
+use super::erase::forget;
 use super::error::{Error, Fail};
 use super::follow::follow;
 use super::inbox;
@@ -19,6 +20,7 @@ use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::conversion::JudgeFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
+use crate::domain::decide::erasure::EraseUserFamily;
 use crate::domain::decide::evidence::{NameUserFamily, ShowFamily};
 use crate::domain::decide::hearing::{AskTestFamily, CatchUpFamily};
 use crate::domain::decide::offer::SignOfferFamily;
@@ -217,6 +219,11 @@ impl Writer {
         follow(tables, stamp, &mut decided)?;
         tell(tables, stamp, &mut decided)?;
         keep_aside(tables, aside, &decided.puts)?;
+        for put in &decided.puts {
+            if let Put::Erasure(erasure) = put {
+                forget(tables, erasure)?;
+            }
+        }
         for user in &people {
             self.call(tables, user, &by)?;
         }
@@ -332,6 +339,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::AdoptWebhooks(command) => by::<AdoptWebhooksFamily>(store, command, stamp),
         Command::EnableWebhook(command) => by::<EnableWebhookFamily>(store, command, stamp),
         Command::TestWebhooks(command) => by::<TestWebhooksFamily>(store, command, stamp),
+        Command::EraseUser(command) => by::<EraseUserFamily>(store, command, stamp),
     }
 }
 

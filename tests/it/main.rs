@@ -14,6 +14,7 @@ mod demo;
 mod device;
 mod differential;
 mod doctor;
+mod erasure;
 mod evidence;
 mod events;
 mod extension;

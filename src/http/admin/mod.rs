@@ -89,7 +89,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/webhooks/test", post(webhooks::test))
         .route("/webhooks/{id}/enable", post(webhooks::enable))
         .route("/rules/simulate", post(rules::simulate))
-        .route("/users/{id}", get(users::user))
+        .route("/users/{id}", get(users::user).delete(users::erase))
         .route("/explain/{subject}", get(explain::explain));
     Router::new()
         .nest("/admin/{app}", app.clone())

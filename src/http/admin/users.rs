@@ -1,12 +1,15 @@
-//! All that is held about one person.
+//! All that is held about one person, until they are erased.
 
-use super::{Admin, Parts};
+use super::{Admin, Parts, Why, by};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
+use crate::domain::decide::erasure::EraseUser;
+use crate::domain::decide::{Command, Refusal, Reply};
 use crate::domain::download::Download;
 use crate::domain::extension::Extension;
 use crate::domain::id::UserId;
+use crate::domain::person::Erasure;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
 use crate::domain::subscription::Subscription;
@@ -17,6 +20,7 @@ use crate::ledger::store::Store;
 use crate::ledger::{Error, Snapshot, circle, list, people, referrer};
 use crate::wire::text::rfc3339;
 use crate::wire::view::View;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -33,6 +37,7 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
     let name = app.names();
     let view = View { name: &name };
     let own = circle(&*store, person)?;
+    let erased: Option<Erasure> = store.row(person.as_bytes())?;
     let account: Option<Account> = store.row(own.name().as_bytes())?;
     let downloads = rows(&store, person, |row: &Download| json!(row.app_transaction_id))?;
     let mut shares: Vec<Value> = Vec::new();
@@ -44,7 +49,8 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         }
     }
     let body = json!({
-        "user": user.as_str(),
+        "user": name(person),
+        "erased_at": erased.as_ref().map(|row| rfc3339(row.at)),
         "ids": own.members().iter().map(|member| name(*member)).collect::<Vec<_>>(),
         "app_account_token": people::token_of(&*store, person)?,
         "granted_until": account.as_ref().filter(|account| account.days > 0).map(|account| rfc3339(account.end)),
@@ -59,8 +65,21 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         "extensions": rows(&store, person, |row: &Extension| view.extension(row))?,
         "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
     });
-    let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1;
+    let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1 || erased.is_some();
     if is_known { Ok(ok(&body)) } else { Err(unknown()) }
+}
+
+/// Nothing names them afterwards, and what is counted and owed stays as it is.
+pub async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+    let app = admin.app(&target)?;
+    let user = UserId::parse(target.id.as_deref().unwrap_or_default()).map_err(|_| Refusal::UnknownUser)?;
+    let (person, why) = (app.ledger.person(&user), Why::read(body).await?);
+    match app.submit(Command::EraseUser(EraseUser { person }), by(why.reason), vec![], None).await? {
+        Reply::Erased(row) => Ok(ok(&json!({
+            "person": row.person.to_string(), "ids": row.members.len(), "erased_at": rfc3339(row.at),
+        }))),
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
 }
 
 fn rows<R: Row>(

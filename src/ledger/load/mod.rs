@@ -4,6 +4,7 @@ mod case;
 mod claim;
 mod delivery;
 mod due;
+mod erasure;
 mod evidence;
 mod hearing;
 mod offer;

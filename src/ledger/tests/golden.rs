@@ -149,6 +149,7 @@ fn every_record_is_read_as_it_was_written() {
     let (host, events) = ("backend.example.com".into(), vec!["payout.*".into()]);
     check("webhook-1", &Webhook { id, host, events, failing_since: Some(NOON), disabled });
     check("due-1", &due);
+    check("erasure-1", &crate::domain::person::Erasure { person: one, members: vec![one, two], at: NOON });
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());
     let by = By::Admin { token: "admin".into(), reason: Some("asked".into()) };
     let command = Command::Claim(MakeClaim { confirm: true, ..MakeClaim::of(ClaimBy::Code(text()), two) });

@@ -163,6 +163,7 @@ impl View<'_> {
             Command::AdoptWebhooks(ask) => format!("{} webhooks are configured", ask.webhooks.len()),
             Command::EnableWebhook(ask) => format!("webhook {} was enabled", ask.webhook),
             Command::TestWebhooks(_) => "webhooks are tried".to_owned(),
+            Command::EraseUser(ask) => format!("{} was erased", who(ask.person)),
             Command::AskReports(_) => "Apple's counts of redemptions are to be read".to_owned(),
             Command::AskTest(ask) => format!("a TEST notification ({}) was asked for", tested(ask.is_test)),
         };
@@ -225,6 +226,7 @@ impl View<'_> {
             Put::Move(row) => {
                 ("move", json!({"from": (self.name)(row.from), "to": (self.name)(row.to), "at": rfc3339(row.at)}))
             }
+            Put::Erasure(row) => ("erasure", json!({"user": (self.name)(row.person), "ids": row.members.len()})),
             Put::Claim(row) => ("claim", self.claim(row)),
             Put::Subscription(row) => ("subscription", self.subscription(row, at)),
             Put::Refund(row) => ("refund", self.refund(row)),
