@@ -1,7 +1,12 @@
 //! Asks the outside, through the running appliance: does what is configured work? Each finding with its remedy.
 
+mod machine;
+mod outside;
+
 use super::{admin, show};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
+use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -44,9 +49,12 @@ impl Finding {
 
 /// Whether nothing is bad.
 pub async fn run(config: &Config, json: bool) -> Result<bool> {
-    let (mut rows, mut good) = (Vec::new(), true);
+    let secrets = machine::secrets(&config.secret_files);
+    let mut good = secrets.verdict != Verdict::Bad;
+    let mut rows = vec![secrets.row("")];
     for app in &config.apps {
-        let findings = examine(config, app).await?;
+        let mut findings = outside::examine(app).await?;
+        findings.extend(examine(config, app).await?);
         good &= findings.iter().all(|finding| finding.verdict != Verdict::Bad);
         rows.extend(findings.iter().map(|finding| finding.row(&app.name)));
     }
@@ -66,6 +74,8 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     let mut findings = vec![Finding::good("appliance", "it answers")];
     findings.extend(sources(&stats));
     findings.push(deliveries(&stats));
+    let pools = get(config, app, "pool").await?.unwrap_or_default();
+    findings.extend(outside::budget(&pools, &rfc3339(SystemClock.now())));
     if app.app_store_server.is_none() {
         let what = "app_store_server is not configured, so Apple cannot be asked to send a test";
         findings.push(Finding::new("notifications", Verdict::Doubtful, what, "add the In-App Purchase key"));

@@ -325,7 +325,7 @@ fn device_check(app: &config::App, client: &Client, clock: &Arc<dyn Clock>) -> R
     Ok(Some(DeviceCheck::new(client.clone(), account, clock.clone())))
 }
 
-fn private_key(given: &Secret, table: &str) -> Result<PrivateKey> {
+pub(super) fn private_key(given: &Secret, table: &str) -> Result<PrivateKey> {
     PrivateKey::parse(given.expose().as_bytes()).with_context(|| format!("{table}.private_key cannot be used"))
 }
 

@@ -25,6 +25,7 @@ mod webhook;
 pub use file::locate;
 pub use network::Network;
 pub use secret::Secret;
+pub use url::authority;
 
 use crate::domain::at::Span;
 use crate::domain::decide::webhook::Listed;
@@ -41,6 +42,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub data_dir: PathBuf,
+    /// The files that secrets were read from.
+    pub secret_files: Vec<PathBuf>,
     /// How much is logged, where `RUST_LOG` does not say.
     pub log_level: &'static str,
     pub server: Server,

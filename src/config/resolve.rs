@@ -17,10 +17,18 @@ pub(super) fn understand(
 ) -> Result<Config, Vec<Problem>> {
     let credentials = env.iter().find(|(name, _)| name == "CREDENTIALS_DIRECTORY").map(|(_, v)| PathBuf::from(v));
     let (overridden, problems) = environment::apply(&mut table, &env);
-    let context = Context { folder: folder.to_owned(), credentials, overridden, problems: RefCell::new(problems) };
+    let context = Context {
+        folder: folder.to_owned(),
+        credentials,
+        overridden,
+        problems: RefCell::new(problems),
+        secret_files: RefCell::default(),
+    };
     let config = config(Section::root(&context, table));
     match (config, context.problems.into_inner()) {
-        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (Some(config), problems) if problems.is_empty() => {
+            Ok(Config { secret_files: context.secret_files.into_inner(), ..config })
+        }
         (_, problems) => Err(problems),
     }
 }
@@ -37,7 +45,8 @@ fn config(mut s: Section<'_>) -> Option<Config> {
         reserved::backup(backup);
     }
     let apps = app::apps(&mut s, server.as_ref().map(|server| server.public_url.as_str()));
-    Some(Config { data_dir: data_dir?, log_level, server: server?, admin: admin?, apps })
+    let secret_files = Vec::new();
+    Some(Config { data_dir: data_dir?, secret_files, log_level, server: server?, admin: admin?, apps })
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];

@@ -56,6 +56,7 @@ impl Section<'_> {
             Source::Inline(text) => (key.to_owned(), trimmed(&text).to_owned()),
             Source::File(key, path) => {
                 let text = self.content(&key, &path)?;
+                self.context.secret_files.borrow_mut().push(path);
                 (key, text)
             }
         };

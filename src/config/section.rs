@@ -17,6 +17,7 @@ pub(super) struct Context {
     /// Keys set from the environment: text there may stand for another type.
     pub overridden: BTreeSet<String>,
     pub problems: RefCell<Vec<Problem>>,
+    pub secret_files: RefCell<Vec<PathBuf>>,
 }
 
 pub(super) struct Section<'c> {
@@ -262,7 +263,13 @@ mod tests {
         problems: &[&str],
     ) {
         let overridden = BTreeSet::from(["env".to_owned()]);
-        let context = Context { folder: "".into(), credentials: None, overridden, problems: RefCell::default() };
+        let context = Context {
+            folder: "".into(),
+            credentials: None,
+            overridden,
+            problems: RefCell::default(),
+            secret_files: RefCell::default(),
+        };
         let mut section = Section::root(&context, toml.parse().expect("a test's TOML"));
         assert_eq!(read(&mut section), expected, "{toml}");
         drop(section);

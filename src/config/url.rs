@@ -19,7 +19,7 @@ pub(super) fn base(text: &str) -> Result<String, Fault> {
 }
 
 /// The host of a URL that was checked, and its port where one is written.
-pub(super) fn authority(text: &str) -> &str {
+pub fn authority(text: &str) -> &str {
     parts(text).map(|parts| parts.authority).unwrap_or_default()
 }
 

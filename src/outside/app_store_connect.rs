@@ -5,7 +5,9 @@ use super::client::{Answer, Client, Limits};
 use crate::clock::Clock;
 use crate::domain::at::{At, Date, Span};
 use crate::domain::policy::Environment;
-use crate::wire::app_store_connect::{self as wire, ApiErrors, BatchInfo, Codes, CustomCodeInfo, Page, RateLimit};
+use crate::wire::app_store_connect::{
+    self as wire, ApiErrors, BatchInfo, Codes, CustomCodeInfo, OfferInfo, Page, RateLimit,
+};
 use crate::wire::private_key::PrivateKey;
 use crate::wire::sales_report::{self, Redeemed};
 use reqwest::Method;
@@ -95,6 +97,12 @@ impl AppStoreConnect {
         let body = wire::create_batch(offer_id, count, expires, environment);
         let answer = self.call(Call::Create, &self.url(wire::CREATE_BATCH), body).await?;
         wire::batch(&answer.body).map_err(|fault| Failure::Unsure(fault.to_string()))
+    }
+
+    pub async fn offer(&self, id: &str) -> Result<OfferInfo, Failure> {
+        let path = wire::offer_path(id).map_err(never)?;
+        let answer = self.call(Call::List, &self.url(&path), Vec::new()).await?;
+        wire::offer(&answer.body).map_err(unread)
     }
 
     /// Every batch of the offer, from all pages.

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::public::{NotPublic, PublicNames};
-use crate::domain::at::Span;
+use crate::domain::at::{At, Span};
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -81,6 +81,13 @@ impl Client {
     }
 }
 
+impl Client {
+    /// What time it is there.
+    pub async fn time_of(&self, url: &str) -> Result<Option<At>, Failure> {
+        Ok(self.head(self.request(Method::HEAD, url), Limits::USUAL.time).await?.date())
+    }
+}
+
 impl Answer {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -88,6 +95,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// When it was answered, by the other side's clock, to the second.
+    pub fn date(&self) -> Option<At> {
+        Some(At(instant(self.header(DATE.as_str())?)?.as_millisecond()))
     }
 
     /// What `Retry-After` says: seconds, or a date, which is measured from the answer's own.

@@ -60,6 +60,14 @@ impl Post {
         }
     }
 
+    /// Whether anybody is there: any answer will do.
+    pub async fn reach(&self, url: &str) -> Result<(), Failure> {
+        let url = self.checked(url)?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let request = self.client.request(Method::HEAD, url.as_str());
+        self.client.head(request, self.patience).await.map(drop).map_err(|failure| of(&host, failure))
+    }
+
     /// The address as it will be called, so that it cannot be read in two ways. Names are checked when they are looked
     /// up.
     fn checked(&self, url: &str) -> Result<Url, Failure> {

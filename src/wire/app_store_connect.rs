@@ -74,6 +74,17 @@ fn creation(kind: &str, offer_id: &str, attributes: Value) -> Vec<u8> {
     .into_bytes()
 }
 
+/// An offer: its reference name, which redemptions bear, and whether codes are made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferInfo {
+    pub name: String,
+    pub active: bool,
+}
+
+pub fn offer_path(id: &str) -> Result<String, Fault> {
+    Ok(format!("/v1/subscriptionOfferCodes/{}", text::path_segment(id).ok_or(Fault::Id)?))
+}
+
 pub fn batches_path(offer_id: &str) -> Result<String, Fault> {
     let id = text::path_segment(offer_id).ok_or(Fault::Id)?;
     Ok(format!("/v1/subscriptionOfferCodes/{id}/oneTimeUseCodes?limit={PAGE}"))
@@ -104,6 +115,24 @@ pub struct Page<T> {
 /// The answer to a batch that was created.
 pub fn batch(body: &[u8]) -> Result<BatchInfo, Fault> {
     one::<Attributes, _>(body, "a batch")
+}
+
+pub fn offer(body: &[u8]) -> Result<OfferInfo, Fault> {
+    one::<OfferAttributes, _>(body, "an offer")
+}
+
+#[derive(Deserialize)]
+struct OfferAttributes {
+    name: String,
+    active: bool,
+}
+
+impl TryFrom<Resource<OfferAttributes>> for OfferInfo {
+    type Error = Fault;
+    fn try_from(resource: Resource<OfferAttributes>) -> Result<OfferInfo, Fault> {
+        let OfferAttributes { name, active } = resource.attributes;
+        Ok(OfferInfo { name, active })
+    }
 }
 
 pub fn batches(body: &[u8]) -> Result<Page<BatchInfo>, Fault> {
@@ -205,6 +234,22 @@ mod tests {
     use super::*;
     use crate::wire::private_key::tests::{key, opened};
     use serde_json::Value;
+
+    #[test]
+    fn offers() {
+        let body = |attributes: Value| json!({"data": {"id": "o-1", "attributes": attributes}}).to_string();
+        let info = |active| Ok(OfferInfo { name: "REF30".to_owned(), active });
+        for (attributes, expected) in [
+            (json!({"name": "REF30", "active": true, "totalNumberOfCodes": 500}), info(true)),
+            (json!({"name": "REF30", "active": false}), info(false)),
+            (json!({"name": "REF30"}), Err(Fault::Shape("an offer"))),
+            (json!({"active": true}), Err(Fault::Shape("an offer"))),
+        ] {
+            assert_eq!(offer(body(attributes.clone()).as_bytes()), expected, "{attributes}");
+        }
+        assert_eq!(offer_path("0d8dca6e").as_deref(), Ok("/v1/subscriptionOfferCodes/0d8dca6e"));
+        assert_eq!(offer_path(".."), Err(Fault::Id));
+    }
 
     const NOW: At = At(1_795_253_400_500);
 

@@ -12,6 +12,8 @@ use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::tremendous::{self, Tremendous};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,7 +133,9 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         };
         std::fs::write(folder.path().join("root.pem"), chain.root_pem()).expect("the folder can be written");
         std::fs::write(folder.path().join("config.toml"), config).expect("the folder can be written");
-        std::fs::write(folder.path().join("key.p8"), private_pem(SEED)).expect("the folder can be written");
+        let key = folder.path().join("key.p8");
+        std::fs::write(&key, private_pem(SEED)).expect("the folder can be written");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
         Site { apple, revenuecat, store, tremendous, log: Arc::default(), folder, filter }
     }
 
@@ -164,6 +168,23 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         let log = self.log.lock().expect("no panic holds this lock");
         let (apple, revenuecat) = (self.apple.calls(), self.revenuecat.calls());
         panic!("in vain: {what}\nto Apple: {apple:#?}\nto RevenueCat: {revenuecat:#?}\nthe log:\n{log}");
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Another word in the configuration. What it was before.
+    pub fn reconfigure(&self, from: &str, to: &str) -> String {
+        let path = self.folder.path().join("config.toml");
+        let before = std::fs::read_to_string(&path).expect("it was written");
+        assert!(before.contains(from), "{from}");
+        std::fs::write(path, before.replace(from, to)).expect("the folder can be written");
+        before
+    }
+
+    pub fn restore(&self, config: &str) {
+        std::fs::write(self.folder.path().join("config.toml"), config).expect("the folder can be written");
     }
 
     /// The JSON lines of a command, and its exit status.

@@ -395,7 +395,7 @@ fn config() -> Config {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server { listen: any, public_url: PUBLIC_URL.to_owned(), tls: Tls::Off, trusted_proxies: Vec::new() };
     let admin = config::Admin { listen: AdminListen::Tcp(any), token: Secret::new(ADMIN_TOKEN) };
-    Config { data_dir: "data".into(), log_level: "info", server, admin, apps: vec![app()] }
+    Config { data_dir: "data".into(), secret_files: Vec::new(), log_level: "info", server, admin, apps: vec![app()] }
 }
 
 fn app() -> config::App {

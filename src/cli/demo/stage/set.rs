@@ -65,6 +65,7 @@ impl Stage {
         };
         let config = Config {
             data_dir: folder.0.clone(),
+            secret_files: Vec::new(),
             log_level: "error",
             server: Server { listen, public_url: url.clone(), tls: Tls::Off, trusted_proxies: Vec::new() },
             admin: config::Admin { listen: AdminListen::Tcp(ANY_PORT), token: keys.admin.clone() },
