@@ -158,3 +158,39 @@ async fn what_was_missed_is_handed_on_when_it_is_read() {
     assert!(got(&target)[0].starts_with(br#"{"signedPayload":"#));
     world.done().await;
 }
+
+/// RevenueCat, Adapty and Qonversion hand on what Apple sent: the bytes, or the same JSON written anew.
+#[tokio::test]
+async fn who_hands_on_to_us_is_believed_for_apples_signature_alone() {
+    let target = receiver().await;
+    let world = world(&[&target]).await;
+    let url = format!("{}/webhooks/apple", world.public);
+    let post = |headers: &'static [(&'static str, &'static str)], body: Vec<u8>| world.raw("POST", &url, headers, body);
+    let mut sent = Vec::new();
+    let relays: [&[(&str, &str)]; 4] = [
+        &[("content-type", "application/json"), ("user-agent", "RevenueCat")],
+        &[("content-type", "text/plain"), ("authorization", "Bearer adapty")],
+        &[("content-type", "application/octet-stream"), ("x-forwarded-for", "17.58.0.1")],
+        &[],
+    ];
+    for (n, headers) in relays.into_iter().enumerate() {
+        let transaction = Transaction::purchase(&format!("200000000000010{n}"), world.now());
+        let signed = Notification::subscribed(&transaction, world.now()).signed(world.store.chain(), world.store.app());
+        let as_sent = body(&signed).to_vec();
+        let anew =
+            format!("{{\n  \"signedPayload\" : {}\n}}\n", serde_json::to_string(&signed).expect("text")).into_bytes();
+        let first = if n % 2 == 0 { &as_sent } else { &anew };
+        post(headers, first.clone()).await.is(200);
+        sent.push(first.clone());
+        // The same from Apple itself, and by the other way, is known.
+        post(&[("content-type", JSON)], as_sent.clone()).await.is(200);
+        post(headers, anew).await.is(200);
+    }
+    for forged in [r#"{"signedPayload":"e30.e30.e30"}"#, r#"{"notificationUUID":"x","data":{}}"#] {
+        post(&[("x-relay-signature", "sha256=00")], forged.as_bytes().to_vec()).await.is(401);
+    }
+    world.settle().await;
+    assert_eq!(got(&target), sent, "and handed on once");
+    assert_eq!(world.webhooks("apple", "kept").await, 4);
+    world.done().await;
+}
