@@ -6,5 +6,6 @@ pub mod disk;
 pub mod folder;
 pub mod listener;
 pub mod rng;
+pub mod skipped;
 pub mod tokens;
 pub mod world;
