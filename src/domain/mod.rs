@@ -2,6 +2,7 @@
 //! The order of these lines is the order of dependency: a file uses only what stands above it.
 
 pub mod at;
+pub mod certificate;
 pub mod id;
 pub mod money;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! What is kept: one file for each app, one writer, snapshots to read from, the journal that all else
 //! follows from. Synchronous; the only room that knows the database.
 
+mod drawer;
 mod erase;
 mod error;
 mod file;
@@ -25,6 +26,7 @@ pub mod verify;
 mod tests;
 mod writer;
 
+pub use drawer::Drawer;
 pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
 pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person, standing_of};

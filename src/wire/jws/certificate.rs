@@ -3,6 +3,7 @@
 use super::Fault;
 use super::signature::{Curve, Hash, Key};
 use crate::domain::at::{At, Span};
+use crate::wire::certificate::at;
 use x509_cert::Version;
 use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
 use x509_cert::der::oid::AssociatedOid;
@@ -12,7 +13,7 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, S
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use x509_cert::time::{Time, Validity};
+use x509_cert::time::Validity;
 
 /// Apple's leaf has some 1.1 KB.
 const MAX_DER: usize = 8 * 1024;
@@ -63,7 +64,6 @@ pub struct Window {
 
 impl Window {
     fn of(validity: &Validity) -> Window {
-        let at = |time: Time| At(i64::try_from(time.to_unix_duration().as_millis()).unwrap_or(i64::MAX));
         // Certificates count in whole seconds, and the last one belongs to them.
         Window { from: at(validity.not_before), until: at(validity.not_after).plus(Span::millis(999)) }
     }
