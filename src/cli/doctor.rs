@@ -72,6 +72,7 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
         return Ok(vec![Finding::new("appliance", Verdict::Bad, "none answers on the admin listener", remedy)]);
     };
     let mut findings = vec![Finding::good("appliance", "it answers")];
+    findings.extend(certificate(&stats["certificate"]));
     findings.extend(sources(&stats));
     findings.push(deliveries(&stats));
     let pools = get(config, app, "pool").await?.unwrap_or_default();
@@ -86,6 +87,31 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
         findings.push(round_trip(config, app, environment, &url).await?);
     }
     Ok(findings)
+}
+
+/// Days within which somebody who renews a certificate by hand wants to know.
+const SOON: i64 = 20;
+
+/// Of the whole appliance; none where TLS is somebody else's.
+fn certificate(seen: &Value) -> Option<Finding> {
+    let remedy = match seen["source"].as_str()? {
+        "acme" => {
+            "every name in server.tls.domains must lead to port 443 of this machine, and this machine reach the \
+             directory; systemctl reload referd tries again at once"
+        }
+        _ => "put the renewed chain and its key into server.tls.cert_file and key_file; they are read within a minute",
+    };
+    let (fault, trouble) = (seen["fault"].as_str(), seen["trouble"].as_str());
+    let (until, days) = (seen["expires_at"].as_str().unwrap_or("?"), seen["days_left"].as_i64().unwrap_or(0));
+    let good = format!("it is good until {until}, {days} days");
+    let (verdict, what) = match (fault, trouble) {
+        (Some(fault), None) => (Verdict::Bad, fault.to_owned()),
+        (Some(fault), Some(trouble)) => (Verdict::Bad, format!("{fault}: {trouble}")),
+        (None, Some(trouble)) => (Verdict::Doubtful, format!("{good}, but there is no newer one: {trouble}")),
+        (None, None) if seen["source"] == "files" && days < SOON => (Verdict::Doubtful, good),
+        (None, None) => return Some(Finding::good("certificate", good)),
+    };
+    Some(Finding::new("certificate", verdict, what, remedy))
 }
 
 fn sources(stats: &Value) -> Vec<Finding> {
@@ -171,4 +197,32 @@ async fn get(config: &Config, app: &config::App, rest: &str) -> Result<Option<Va
         bail!("the running appliance answered {} for {rest}", answer.status);
     }
     Ok(Some(serde_json::from_slice(&answer.body).context("the answer is not JSON")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_judged() {
+        let fault = json!("the certificate has expired");
+        for (source, days, fault, trouble, verdict, what) in [
+            ("files", json!(20), Value::Null, Value::Null, "good", "20 days"),
+            ("files", json!(19), Value::Null, Value::Null, "doubtful", "19 days"),
+            ("files", json!(60), Value::Null, json!("no key"), "doubtful", "no newer one: no key"),
+            ("files", json!(-1), fault.clone(), Value::Null, "bad", "expired"),
+            ("acme", json!(2), Value::Null, Value::Null, "good", "2 days"),
+            ("acme", json!(29), Value::Null, json!("refused"), "doubtful", "no newer one: refused"),
+            ("acme", json!(-1), fault, json!("refused"), "bad", "expired: refused"),
+            ("acme", Value::Null, json!("there is no certificate yet"), Value::Null, "bad", "no certificate yet"),
+        ] {
+            let seen =
+                json!({"source": source, "expires_at": null, "days_left": days, "fault": fault, "trouble": trouble});
+            let row = certificate(&seen).expect("there is one").row("alma");
+            assert_eq!(row["verdict"], verdict, "{seen}");
+            assert!(row["what"].as_str().is_some_and(|said| said.contains(what)), "{seen}: {row}");
+            assert_eq!(row["remedy"] == "", verdict == "good", "{row}");
+        }
+        assert!(certificate(&Value::Null).is_none());
+    }
 }

@@ -1,7 +1,8 @@
 //! The appliance put together: ledgers, what runs by itself, listeners.
 
+use super::certificate;
 use crate::clock::Clock;
-use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret, Tls};
+use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::webhook::AdoptWebhooks;
 use crate::domain::decide::{By, Command};
@@ -15,6 +16,7 @@ use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, open_file};
+use crate::motor::certificate::Keeper;
 use crate::motor::{
     Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, catch_up, keep_keys, look,
 };
@@ -49,7 +51,7 @@ pub struct House {
     pub apps: Vec<Arc<App>>,
     couriers: Vec<Arc<Courier>>,
     clock: Arc<dyn Clock>,
-    certificates: Option<Arc<tls::Files>>,
+    certificates: Option<Arc<Keeper>>,
     stop_listening: watch::Sender<bool>,
     stop_working: watch::Sender<bool>,
     listeners: JoinSet<()>,
@@ -93,13 +95,8 @@ impl House {
         };
 
         let limits = Limits { trusted: trusted(&config), ..Limits::default() };
-        let (certificates, tls) = match &config.server.tls {
-            Tls::Files { cert, key } => {
-                let files = tls::Files::load(cert, key)?;
-                (Some(files.clone()), Some(tls::server_config(files)?))
-            }
-            Tls::Off => (None, None),
-        };
+        let (shown, certificates) = certificate::open(&config, &clock)?.unzip();
+        let tls = shown.clone().map(tls::server_config).transpose()?;
         let public = Listener::tcp(config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let private = match &config.admin.listen {
@@ -111,12 +108,15 @@ impl House {
         let address = public.address().context("the public listener has no address")?;
         let admin_address = private.address();
         let mut listeners = JoinSet::new();
-        let router = routes::public(&apps);
+        let router = routes::public(&apps, shown.clone());
         let ids: Arc<dyn Entropy> = Arc::new(Ahead::of(entropy));
         listeners.spawn(serve(public, router, tls, limits, ids.clone(), listening.clone()));
-        let router = routes::private(&apps, config.admin.token.clone());
+        let router = routes::private(&apps, config.admin.token.clone(), shown);
         let limits = Limits { body_max: admin::BODY_MAX as u64, ..Limits::default() };
         listeners.spawn(serve(private, router, None, limits, ids, listening));
+        if let (Motor::Running, Some(keeper)) = (motor, &certificates) {
+            workers.spawn(keeper.clone().run(clock.clone(), working));
+        }
         Ok(House {
             public: address,
             admin: admin_address,
@@ -144,6 +144,9 @@ impl House {
 
     /// Does everything that is due, and what becomes due by that.
     pub async fn settle(&self) -> Result<usize> {
+        if let Some(keeper) = &self.certificates {
+            keeper.look().await;
+        }
         let mut done = 0;
         loop {
             let mut now = 0;
@@ -158,12 +161,10 @@ impl House {
         }
     }
 
-    /// Reads the certificate again; the old one stays where the new one is no good.
+    /// Looks for another certificate; the old one stays where the new one is no good.
     pub fn reload(&self) {
-        match self.certificates.as_ref().map(|files| files.reload()) {
-            Some(Ok(())) => tracing::info!("the certificate was read again"),
-            Some(Err(error)) => tracing::error!(%error, "the certificate was not read; the old one stays"),
-            None => {}
+        if let Some(keeper) = &self.certificates {
+            keeper.reload();
         }
     }
 

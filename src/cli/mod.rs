@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod args;
+pub mod certificate;
 pub mod check;
 pub mod demo;
 pub mod doctor;

@@ -15,8 +15,6 @@ const FRESH: &[&str] = &["secrets/admin.token", "secrets/alma-server.key", "secr
 
 /// The files of the example that only their owner can put there, and where they come from.
 pub const STILL_NEEDED: &[(&str, &str)] = &[
-    ("secrets/fullchain.pem", "the certificate chain of server.public_url"),
-    ("secrets/privkey.pem", "the certificate's private key"),
     ("secrets/AuthKey_2X9R4HXF34.p8", "the App Store Connect API key (Users and Access, Integrations)"),
     ("secrets/rc-secret-key", "the RevenueCat v1 secret key (API keys)"),
 ];
@@ -129,7 +127,7 @@ mod tests {
     }
 
     /// What the example shows and leaves to its reader: no defaults, and yet not needed.
-    const OPTIONAL: &[&str] = &["issuer_id", "offer_code_id", "product_ids"];
+    const OPTIONAL: &[&str] = &["contact", "issuer_id", "offer_code_id", "product_ids"];
 
     fn leaves(value: &Value, at: &[String], found: &mut Vec<Vec<String>>) {
         let inner: Vec<(String, &Value)> = match value {

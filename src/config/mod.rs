@@ -18,6 +18,7 @@ mod secret;
 mod section;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod unbuilt;
 mod url;
 mod webhook;
@@ -67,6 +68,16 @@ pub enum Tls {
     Files {
         cert: PathBuf,
         key: PathBuf,
+    },
+    /// An authority is asked for them, by TLS-ALPN-01 on the port of the public side.
+    Acme {
+        /// In lower case; at least one.
+        domains: Vec<String>,
+        /// A `mailto:` address.
+        contact: Option<String>,
+        directory_url: String,
+        /// PEM: trusted for the directory alone, and nothing else for it.
+        directory_ca: Option<Vec<u8>>,
     },
     Off,
 }

@@ -1,15 +1,8 @@
 //! Keys of features to come: known and typed like any other, and kept nowhere.
 //! `unbuilt` says which of their values are refused.
 
+use super::schedule;
 use super::section::Section;
-use super::{schedule, url};
-
-pub(super) fn acme(s: &mut Section<'_>) {
-    s.texts("domains");
-    s.text("contact");
-    s.parsed("directory_url", url::base);
-    s.text("directory_ca_file");
-}
 
 pub(super) fn backup(mut s: Section<'_>) {
     s.parsed("schedule", schedule::schedule);

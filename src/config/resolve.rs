@@ -2,7 +2,7 @@
 
 use super::section::{Context, Section};
 use super::{
-    Admin, AdminListen, Config, Problem, Secret, Server, Tls, app, environment, network, reserved, secret, url,
+    Admin, AdminListen, Config, Problem, Secret, Server, app, environment, network, reserved, secret, tls, url,
 };
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -58,41 +58,8 @@ fn server(mut s: Section<'_>) -> Option<Server> {
     let proxies = s.texts("trusted_proxies");
     let trusted = proxies.iter().map(|text| network::network(text)).collect::<Result<Vec<_>, _>>();
     let trusted_proxies = trusted.map_err(|(what, remedy)| s.wrong("trusted_proxies", what, remedy)).ok();
-    let private = !proxies.is_empty() || listen.is_none_or(|address| address.ip().is_loopback());
-    let tls = tls(s.table_or_empty("tls"), private);
+    let tls = tls::tls(s.table_or_empty("tls"), listen, !proxies.is_empty());
     Some(Server { listen: listen?, public_url: public_url?, tls: tls?, trusted_proxies: trusted_proxies? })
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    Acme,
-    Files,
-    Off,
-}
-
-fn tls(mut s: Section<'_>, private: bool) -> Option<Tls> {
-    s.need("mode", "write \"files\" with cert_file and key_file, or \"off\" behind a proxy of your own");
-    let mode = s.choice("mode", &[("acme", Mode::Acme), ("files", Mode::Files), ("off", Mode::Off)]);
-    reserved::acme(&mut s);
-    if mode == Some(Mode::Files) {
-        s.need("cert_file", "the certificate chain, PEM");
-        s.need("key_file", "the certificate's private key, PEM");
-    }
-    let (cert, key) = (s.path("cert_file"), s.path("key_file"));
-    match mode? {
-        Mode::Acme => None,
-        Mode::Off if private => Some(Tls::Off),
-        Mode::Off => {
-            let what = "\"off\" needs a loopback address in server.listen, or server.trusted_proxies";
-            s.wrong("mode", what, "listen on 127.0.0.1, name the proxies, or use \"files\"");
-            None
-        }
-        Mode::Files => {
-            let (cert, key) = (cert?, key?);
-            let there = [s.content("cert_file", &cert).is_some(), s.content("key_file", &key).is_some()];
-            there.iter().all(|there| *there).then_some(Tls::Files { cert, key })
-        }
-    }
 }
 
 fn admin(mut s: Section<'_>, public: Option<SocketAddr>) -> Option<Admin> {

@@ -105,7 +105,7 @@ impl<'c> Section<'c> {
         self.parsed(key, parse)
     }
 
-    fn listed(&mut self, key: &str) -> Option<Vec<String>> {
+    pub fn listed(&mut self, key: &str) -> Option<Vec<String>> {
         let texts = self.take(key, "a list of texts", |v| {
             v.as_array()?.iter().map(|t| t.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
         })?;

@@ -13,11 +13,6 @@ const TRUE: Asks = |v| v.as_bool() == Some(true);
 
 /// Keys, and which of their values ask for something.
 const LIST: &[(&str, Asks)] = &[
-    ("server.tls.mode", |v| v.as_str() == Some("acme")),
-    ("server.tls.domains", GIVEN),
-    ("server.tls.contact", GIVEN),
-    ("server.tls.directory_url", GIVEN),
-    ("server.tls.directory_ca_file", GIVEN),
     ("backup", GIVEN),
     ("apps.*.refunds.answer", TRUE),
     ("apps.*.refunds.preference", GIVEN),
@@ -63,9 +58,6 @@ mod tests {
         ] {
             check(&format!("{lines}\n{BASE}"), expected, lines);
         }
-        let acme = "mode = \"acme\"\ndomains = [\"refer.example.com\"]\ncontact = \"mailto:ops@example.com\"";
-        let keys = ["server.tls.mode", "server.tls.domains", "server.tls.contact"];
-        check(&BASE.replace("mode = \"off\"", acme), &keys, acme);
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) fn base(text: &str) -> Result<String, Fault> {
     Ok(format!("{scheme}://{authority}{path}"))
 }
 
+/// Whether a URL that was checked leads to this machine.
+pub(super) fn is_loopback(text: &str) -> bool {
+    parts(text).is_ok_and(|parts| parts.host.is_loopback())
+}
+
 /// The host of a URL that was checked, and its port where one is written.
 pub fn authority(text: &str) -> &str {
     parts(text).map(|parts| parts.authority).unwrap_or_default()

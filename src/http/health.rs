@@ -2,6 +2,7 @@
 
 use super::front::App;
 use super::problem::Problem;
+use super::tls::Certificates;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,11 @@ pub async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Every ledger wrote durably within the last seconds, and every key is there.
-pub async fn ready(apps: &[Arc<App>]) -> Response {
+/// Every ledger wrote durably within the last seconds, every key is there, and a certificate that holds.
+pub async fn ready(apps: &[Arc<App>], certificates: Option<&Certificates>) -> Response {
+    if let Some(fault) = certificates.and_then(Certificates::fault) {
+        return Problem::unavailable(fault).into_response();
+    }
     for app in apps {
         if app.verifier.as_ref().and_then(|verifier| verifier.key_set()).is_some_and(|set| !set.is_loaded()) {
             return Problem::unavailable("the users' keys have not been read yet").into_response();

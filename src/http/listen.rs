@@ -5,6 +5,7 @@ use crate::entropy::Entropy;
 use crate::http::guard::{Guard, Refusal};
 use crate::http::limits::{Limits, RequestId, Seat, Seats, dress, watch};
 use crate::http::problem::Problem;
+use crate::http::tls::PROOF;
 use axum::Router;
 use axum::body::Body;
 use axum::middleware::from_fn_with_state;
@@ -213,6 +214,8 @@ async fn connection(edge: Arc<Edge>, stream: Box<dyn Io>, peer: Peer, seat: Seat
         Some(tls) => tokio::select! {
             () = stopped(&mut stop) => return,
             shaken = timeout(edge.limits.handshake, tls.accept(stream)) => match shaken {
+                // The authority has seen what it came for.
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROOF) => return,
                 Ok(Ok(stream)) => Box::new(stream),
                 Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
                 Err(_) => return tracing::debug!("a TLS handshake took too long"),

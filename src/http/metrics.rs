@@ -1,7 +1,9 @@
 //! Figures for Prometheus: what the ledger counts, and what the meter does.
 
 use super::front::App;
+use super::tls::Certificates;
 use crate::domain::at::At;
+use crate::domain::certificate::Standing;
 use crate::domain::delivery::{Item, ItemState};
 use crate::domain::hearing::{Heard, Hearing};
 use crate::domain::pool::Pool;
@@ -38,10 +40,13 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
+pub fn text(apps: &[std::sync::Arc<App>], certificates: Option<&Certificates>) -> Result<String, Error> {
     let mut out = Text(String::new());
     out.head("referd_build_info", "gauge", "The version that runs.");
     out.line("referd_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    if let Some(certificates) = certificates {
+        certificate(&mut out, &certificates.standing());
+    }
     pools(&mut out, apps)?;
     let nouns = [
         ("claim", "referd_claims", "Claims by status."),
@@ -65,6 +70,18 @@ pub fn text(apps: &[std::sync::Arc<App>]) -> Result<String, Error> {
     limited(&mut out, apps);
     writer(&mut out, apps);
     Ok(out.0)
+}
+
+fn certificate(out: &mut Text, standing: &Standing) {
+    let source = [("source", standing.source.word())];
+    let name = "referd_certificate_expires_timestamp_seconds";
+    out.head(name, "gauge", "When the certificate that is shown is over; absent where there is none.");
+    if let Some(until) = standing.until {
+        out.line(name, &source, until.0 / 1000);
+    }
+    let name = "referd_certificate_failures_total";
+    out.head(name, "counter", "Readings and renewals of the certificate that failed since the start.");
+    out.line(name, &source, standing.failures);
 }
 
 fn pools(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {

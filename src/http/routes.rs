@@ -3,6 +3,7 @@
 use super::admin::{self, Admin};
 use super::front::App;
 use super::quota::by_address;
+use super::tls::Certificates;
 use super::{app, health, inbound, pages, statement};
 use crate::config::Secret;
 use axum::Router;
@@ -10,11 +11,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::sync::Arc;
 
-pub fn public(apps: &[Arc<App>]) -> Router {
+pub fn public(apps: &[Arc<App>], certificates: Option<Arc<Certificates>>) -> Router {
     let all: Arc<[Arc<App>]> = apps.into();
     let mut router = Router::new()
         .route("/livez", get(health::live))
-        .route("/readyz", get(move || async move { health::ready(&all).await }));
+        .route("/readyz", get(move || async move { health::ready(&all, certificates.as_deref()).await }));
     for one in apps {
         let limited = app::routes().route_layer(from_fn_with_state(one.clone(), by_address));
         let open = inbound::routes().merge(pages::routes()).merge(statement::routes());
@@ -27,6 +28,6 @@ pub fn public(apps: &[Arc<App>]) -> Router {
     router
 }
 
-pub fn private(apps: &[Arc<App>], token: Secret) -> Router {
-    admin::router(Arc::new(Admin { apps: apps.to_vec(), token }))
+pub fn private(apps: &[Arc<App>], token: Secret, certificates: Option<Arc<Certificates>>) -> Router {
+    admin::router(Arc::new(Admin { apps: apps.to_vec(), token, certificates }))
 }

@@ -2,6 +2,7 @@
 
 mod apple;
 mod bells;
+pub mod certificate;
 mod connect;
 mod courier;
 mod keys;

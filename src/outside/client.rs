@@ -6,7 +6,7 @@ use crate::domain::at::{At, Span};
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{ClientBuilder, Method, RequestBuilder, Response};
+use reqwest::{Certificate, ClientBuilder, Method, RequestBuilder, Response};
 use std::error::Error;
 use std::time::Duration;
 
@@ -50,6 +50,12 @@ impl Client {
     /// An address without a name is not looked up, so its caller checks it.
     pub(super) fn to_public_names() -> Result<Client, Failure> {
         Client::built(|| builder().dns_resolver(PublicNames))
+    }
+
+    /// Trusts these certificates (PEM) and none of the machine's.
+    pub(super) fn trusting(pem: &[u8]) -> Result<Client, Failure> {
+        let trusted = Certificate::from_pem_bundle(pem).map_err(|error| Failure::Never(reason(error)))?;
+        Client::built(|| builder().tls_certs_only(trusted.clone()))
     }
 
     fn built(builder: impl Fn() -> ClientBuilder) -> Result<Client, Failure> {

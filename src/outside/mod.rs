@@ -1,5 +1,6 @@
 //! Every call that leaves the house: one function for each, and one way to say how it failed.
 
+pub mod acme;
 pub mod app_store_connect;
 pub mod app_store_server;
 pub mod client;

@@ -55,7 +55,7 @@ struct Said {
 impl Remote {
     fn at(world: &World, peer: &str) -> Remote {
         let peer = SocketAddr::new(peer.parse().expect("an address"), 50_000);
-        Remote { router: routes::public(&world.house().apps), peer, forwarded_for: None }
+        Remote { router: routes::public(&world.house().apps, None), peer, forwarded_for: None }
     }
     fn saying(self, forwarded_for: &str) -> Remote {
         Remote { forwarded_for: Some(forwarded_for.to_owned()), ..self }

@@ -18,6 +18,7 @@ use super::front::App;
 use super::limits::{self, read_body_within};
 use super::metrics;
 use super::problem::Problem;
+use super::tls::Certificates;
 use crate::config::Secret;
 use crate::domain::at::Date;
 use crate::domain::decide::By;
@@ -37,6 +38,8 @@ use std::time::Duration;
 pub struct Admin {
     pub apps: Vec<Arc<App>>,
     pub token: Secret,
+    /// Absent where TLS is somebody else's.
+    pub certificates: Option<Arc<Certificates>>,
 }
 
 /// Lists of codes are long, and come from this machine.
@@ -108,7 +111,7 @@ async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) ->
 }
 
 async fn prometheus(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
-    let text = metrics::text(&admin.apps)?;
+    let text = metrics::text(&admin.apps, admin.certificates.as_deref())?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))], text).into_response())
 }
 

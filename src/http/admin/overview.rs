@@ -2,6 +2,7 @@
 
 use super::{Admin, Parts};
 use crate::domain::batch::Batch;
+use crate::domain::certificate::Standing;
 use crate::domain::hearing::Hearing;
 use crate::domain::pool::Pool;
 use crate::domain::purchase::Source;
@@ -9,6 +10,7 @@ use crate::http::extract::ok;
 use crate::http::front::App;
 use crate::http::metrics::{heard, oldest};
 use crate::http::problem::Problem;
+use crate::http::tls::Certificates;
 use crate::ledger::key::Key;
 use crate::ledger::store::Store;
 use crate::ledger::{Error, list};
@@ -73,7 +75,21 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
         "last_webhook": webhooks,
         "quiet_sources": quiet,
         "notifications": notifications(app)?,
+        "certificate": admin.certificates.as_deref().map(certificate),
     })))
+}
+
+/// One for the whole appliance.
+fn certificate(shown: &Certificates) -> Value {
+    let Standing { source, until, failures, trouble } = shown.standing();
+    json!({
+        "source": source.word(),
+        "expires_at": until.map(rfc3339),
+        "days_left": shown.days_left(),
+        "fault": shown.fault(),
+        "failures": failures,
+        "trouble": trouble,
+    })
 }
 
 /// How far Apple's notifications were read, by environment.

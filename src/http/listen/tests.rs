@@ -1,7 +1,10 @@
 use super::*;
+use crate::clock::SystemClock;
+use crate::domain::certificate::Source;
 use crate::entropy::SeededEntropy;
 use crate::http::limits::{BODY_MAX, read_body, read_body_within};
 use crate::http::tls;
+use crate::wire::certificate::Pair;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use http_body_util::{BodyExt, Full};
@@ -341,16 +344,14 @@ async fn http2_with_prior_knowledge() {
 #[tokio::test]
 async fn tls_by_both_protocols() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-    let folder = std::env::temp_dir().join(format!("referd-listen-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
-    fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    let files = tls::Files::load(folder.join("cert.pem"), folder.join("key.pem")).unwrap();
-    fs::remove_dir_all(&folder).unwrap();
+    let pair = Pair { chain: made.cert.pem().into(), key: made.signing_key.serialize_pem().into() };
+    let certificates = tls::Certificates::new(Source::Acme, Arc::new(SystemClock));
+    certificates.show(&pair).unwrap();
+    certificates.prove(&[("localhost".to_owned(), pair)].into()).unwrap();
 
     let listener = Listener::tcp((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let limits = Limits { handshake: SHORT * 10, ..Limits::default() };
-    let server = start_on(listener, limits, Some(tls::server_config(files).unwrap()));
+    let server = start_on(listener, limits, Some(tls::server_config(certificates).unwrap()));
     let connect = async |protocols: &[&[u8]], versions: &[&'static rustls::SupportedProtocolVersion]| {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
@@ -372,6 +373,11 @@ async fn tls_by_both_protocols() {
     let stream = connect(&[b"h2", b"http/1.1"], rustls::ALL_VERSIONS).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     assert_eq!(ask(&mut http2(stream).await.0, None, "12345").await, (200, true, "12345".into()));
+
+    let mut stream = connect(&[tls::PROOF], rustls::ALL_VERSIONS).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(tls::PROOF));
+    _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(matches!(stream.read(&mut [0]).await, Ok(0) | Err(_)), "who looks for a proof gets nothing else");
 
     assert_eq!(server.says(b"").await, "", "a silent client is cut");
 }
