@@ -7,6 +7,7 @@ mod anchor;
 mod apple;
 mod auth;
 mod binding;
+mod certificates;
 mod claim;
 mod crash;
 mod custom_code;

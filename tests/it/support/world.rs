@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 pub const NOW: At = At(1_790_000_000_000);
@@ -215,6 +216,9 @@ impl World {
 
     pub fn house(&self) -> &House {
         self.house.as_ref().expect("the house stands")
+    }
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
     }
     pub fn caller(&self) -> Caller {
         self.caller.clone()
