@@ -5,6 +5,7 @@ pub mod at;
 pub mod certificate;
 pub mod id;
 pub mod money;
+pub mod ending;
 pub mod policy;
 pub mod subscription;
 pub mod offer;

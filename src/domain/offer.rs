@@ -227,7 +227,7 @@ mod tests {
             subscription(0, |one| {
                 (one.period, one.renewal) = (None, None);
                 let time = Stretch { from: day(-60), until: day(until) };
-                one.paid = vec![Paid { time, transaction_id: "T1".into(), told_at: NOON }];
+                one.paid = vec![Paid::of("T1", time, NOON)];
             })
         };
         let revoked = || subscription(20, |one| one.period.as_mut().unwrap().revoked_at = Some(NOON));

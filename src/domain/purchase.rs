@@ -1,6 +1,7 @@
 //! What a source reports: purchases, and who is whom.
 
 use super::at::{At, Stretch};
+use super::ending::Ending;
 use super::id::{Id, Person};
 use super::money::Money;
 use super::subscription::{Owner, Paid, Period, Renewal, Status, Subscription};
@@ -108,6 +109,8 @@ pub struct Purchase {
     pub status: Option<Status>,
     /// The time that this transaction pays for, by another than Apple.
     pub paid: Option<Stretch>,
+    /// Why the subscription ended, where this tells.
+    pub ended: Option<Ending>,
     /// What was sold, where this tells of a sale and not of what became of one.
     pub sold: Option<Sold>,
     /// The subscriber moved up from it before it ended (Apple, isUpgraded).
@@ -168,6 +171,13 @@ impl Purchase {
 
     /// What one report says of the subscription.
     pub fn subscription(&self, owner: Option<Owner>, has_token: bool, told_at: At) -> Subscription {
+        let time = self.time();
+        let paid = |time| Paid {
+            product_id: self.product_id.clone(),
+            offer: self.offer.clone(),
+            ended: self.ended.map(|why| (told_at, why)),
+            ..Paid::of(&self.transaction_id, time, told_at)
+        };
         Subscription {
             is_test: self.is_test,
             owner,
@@ -179,11 +189,7 @@ impl Purchase {
             period: self.period.clone(),
             renewal: self.renewal.clone(),
             status: self.status.map(|status| (told_at, status)),
-            paid: self
-                .time()
-                .map(|time| Paid { time, transaction_id: self.transaction_id.clone(), told_at })
-                .into_iter()
-                .collect(),
+            paid: time.map(paid).into_iter().collect(),
             ..Subscription::new(&self.original_transaction_id)
         }
     }

@@ -2,6 +2,7 @@
 //! kept as of the latest word on it, so that the order of the reports leaves no trace.
 
 use super::at::{At, Stretch};
+use super::ending::Ending;
 use super::id::{Id, Person};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,11 @@ pub struct Paid {
     pub time: Stretch,
     pub transaction_id: String,
     pub told_at: At,
+    pub product_id: String,
+    /// The offer code that it began with, as the source names it: by the offer.
+    pub offer: Option<String>,
+    /// Why the subscription ended with it, as told then.
+    pub ended: Option<(At, Ending)>,
 }
 
 /// More periods than these are kept as fewer: the oldest two become one.
@@ -101,6 +107,26 @@ pub enum Status {
     BillingRetry,
     GracePeriod,
     Revoked,
+}
+
+impl Paid {
+    pub fn of(transaction_id: &str, time: Stretch, told_at: At) -> Paid {
+        let (transaction_id, product_id) = (transaction_id.to_owned(), String::new());
+        Paid { time, transaction_id, told_at, product_id, offer: None, ended: None }
+    }
+
+    /// Two words on one transaction: of its time the latest holds, and what only one of them tells stays told.
+    fn merged(self, other: Paid) -> Paid {
+        let latest = (self.told_at, self.time).max((other.told_at, other.time));
+        Paid {
+            time: latest.1,
+            transaction_id: self.transaction_id,
+            told_at: latest.0,
+            product_id: self.product_id.max(other.product_id),
+            offer: self.offer.max(other.offer),
+            ended: self.ended.max(other.ended),
+        }
+    }
 }
 
 impl OfferKind {
@@ -193,8 +219,7 @@ impl Subscription {
         for told in other.paid {
             let known = self.paid.iter_mut().find(|known| known.transaction_id == told.transaction_id);
             match known {
-                Some(known) if (known.told_at, known.time) < (told.told_at, told.time) => *known = told,
-                Some(_) => {}
+                Some(known) => *known = known.clone().merged(told),
                 None => self.paid.push(told),
             }
         }
@@ -204,6 +229,30 @@ impl Subscription {
             self.paid[0].time.from = oldest.time.from;
         }
         self
+    }
+
+    /// The last period that is known of: Apple's, or one told of by another that began later.
+    pub fn last(&self) -> Option<&Paid> {
+        let period = self.period.as_ref();
+        let later = |paid: &&Paid| period.is_none_or(|period| paid.time.from > period.purchased_at);
+        let signed = |paid: &&Paid| period.is_some_and(|period| paid.transaction_id == period.transaction_id);
+        let told = self.paid.iter().filter(later).max_by_key(|paid| paid.time.until);
+        told.or_else(|| self.paid.iter().find(signed))
+    }
+
+    /// When it ended, and why, where a source told of an end and the money did not go back.
+    pub fn ended(&self) -> Option<(At, Ending)> {
+        let (last, period) = (self.last()?, self.period.as_ref());
+        let told = last.ended.map(|(_, why)| why);
+        let why = match self.status {
+            Some((_, Status::Expired)) if period.is_none_or(|period| period.transaction_id == last.transaction_id) => {
+                Some(told.unwrap_or(Ending::Other))
+            }
+            None => told,
+            Some(_) => None,
+        };
+        let is_revoked = period.is_some_and(|period| period.revoked_at.is_some());
+        why.filter(|why| !is_revoked && *why != Ending::Refunded).map(|why| (last.time.until, why))
     }
 
     /// The promotional offer of a period, with its transaction.
@@ -258,8 +307,11 @@ mod tests {
     }
 
     fn paid(id: &str, from: i64, until: i64, told: i64) -> Paid {
-        let time = Stretch { from: at(from), until: at(until) };
-        Paid { time, transaction_id: id.into(), told_at: at(told) }
+        Paid::of(id, Stretch { from: at(from), until: at(until) }, at(told))
+    }
+
+    fn ended(paid: Paid, told: i64, why: Ending) -> Paid {
+        Paid { ended: Some((at(told), why)), ..paid }
     }
 
     fn owner(is_told: bool, day: i64, n: u8) -> Option<Owner> {
@@ -282,14 +334,19 @@ mod tests {
             report(|one| (one.period, one.is_test) = (Some(period(0, 40, Some(at(40)))), true)),
             report(|one| (one.status, one.has_token) = (Some((at(2), Status::Expired)), true)),
             report(|one| one.paid = vec![paid("T0", 0, 30, 0), paid("T30", 30, 60, 29)]),
-            report(|one| one.paid = vec![paid("T0", 0, 12, 12)]),
+            report(|one| one.paid = vec![ended(paid("T0", 0, 12, 12), 13, Ending::Billing)]),
+            report(|one| one.paid = vec![ended(paid("T0", 0, 30, 0), 12, Ending::Voluntary)]),
+            report(|one| {
+                let offer = Some("REF30".to_owned());
+                one.paid = vec![Paid { product_id: "monthly".into(), offer, ..paid("T30", 30, 60, 28) }];
+            }),
         ];
         let fold = |order: &[usize]| {
             let picked = order.iter().map(|n| reports[*n].clone());
             picked.reduce(Subscription::merged).expect("there are reports")
         };
-        let first = fold(&[0, 1, 2, 3, 4, 5, 6, 7]);
-        for order in [[7, 5, 4, 3, 2, 1, 6, 0], [2, 0, 6, 5, 7, 1, 4, 3], [3, 5, 0, 4, 1, 7, 6, 2]] {
+        let first = fold(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        for order in [[9, 7, 5, 4, 3, 2, 1, 6, 8, 0], [2, 8, 0, 6, 9, 5, 7, 1, 4, 3], [3, 5, 0, 4, 1, 7, 9, 6, 2, 8]] {
             assert_eq!(fold(&order), first, "{order:?}");
         }
         assert_eq!(first.person(), Some(Person([2; 16])), "what was told stands above a token");
@@ -300,7 +357,8 @@ mod tests {
             "a refund of the period before says nothing of this one"
         );
         assert_eq!((first.is_test, first.has_token, first.offers.len()), (true, true, 2));
-        assert_eq!(first.paid, [paid("T0", 0, 12, 12), paid("T30", 30, 60, 29)]);
+        let offered = Paid { product_id: "monthly".into(), offer: Some("REF30".into()), ..paid("T30", 30, 60, 29) };
+        assert_eq!(first.paid, [ended(paid("T0", 0, 12, 12), 13, Ending::Billing), offered]);
         assert_eq!(first.times().count(), 0, "a tester's");
     }
 
@@ -315,6 +373,38 @@ mod tests {
         ] {
             let one = report(|one| one.period.clone_from(&period));
             assert_eq!(one.status(at(now)), status, "{period:?}");
+        }
+    }
+
+    #[test]
+    fn when_it_ended_and_why() {
+        use Ending::{Billing, Other, Refunded, Voluntary};
+        let first = || paid("T0", 0, 30, 0);
+        let signed = |change: &dyn Fn(&mut Subscription)| {
+            report(|one| {
+                (one.period, one.status) = (Some(period(0, 0, None)), Some((at(31), Status::Expired)));
+                one.paid = vec![ended(first(), 31, Voluntary)];
+                change(one);
+            })
+        };
+        let told = |paid: Vec<Paid>| report(|one| one.paid.clone_from(&paid));
+        let status = |status| move |one: &mut Subscription| one.status = Some((at(32), status));
+        let second = || paid("T30", 35, 65, 35);
+        for (what, one, expected) in [
+            ("Apple tells", signed(&|_| {}), Some((at(30), Voluntary))),
+            ("no reason is told", signed(&|one| one.paid = vec![first()]), Some((at(30), Other))),
+            ("it is active", signed(&status(Status::Active)), None),
+            ("it is tried again", signed(&status(Status::BillingRetry)), None),
+            ("the money went back", signed(&|one| one.period = Some(period(0, 40, Some(at(12))))), None),
+            ("Apple says no status", signed(&|one| one.status = None), Some((at(30), Voluntary))),
+            ("another tells of a later period", signed(&|one| one.paid.push(second())), None),
+            ("another tells, and not of the end", told(vec![first()]), None),
+            ("another tells", told(vec![ended(first(), 30, Billing)]), Some((at(30), Billing))),
+            ("of the end before", told(vec![ended(first(), 30, Billing), second()]), None),
+            ("of a refund", told(vec![ended(first(), 12, Refunded)]), None),
+            ("nothing is known", report(|_| {}), None),
+        ] {
+            assert_eq!(one.ended(), expected, "{what}");
         }
     }
 

@@ -52,7 +52,7 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 

@@ -10,6 +10,7 @@ pub use transaction::{RenewalInfo, Transaction, renewal, status, transaction};
 use super::fields::Fields;
 use super::jws::{self, Signed};
 use crate::domain::at::{At, Span};
+use crate::domain::ending::Ending;
 use crate::domain::id::{Id, UserId};
 use crate::domain::policy::Environment;
 use crate::domain::purchase::{About, RefundWord, Report, Source};
@@ -190,6 +191,17 @@ fn tells_of_a_sale(kind: &str, subtype: Option<&str>) -> bool {
     }
 }
 
+/// Why a subscription ended, where the subtype says so.
+fn ending(kind: &str, subtype: Option<&str>) -> Option<Ending> {
+    match (kind, subtype?) {
+        ("EXPIRED", "VOLUNTARY") => Some(Ending::Voluntary),
+        ("EXPIRED", "BILLING_RETRY") => Some(Ending::Billing),
+        ("EXPIRED", "PRICE_INCREASE") => Some(Ending::PriceIncrease),
+        ("EXPIRED", "PRODUCT_NOT_FOR_SALE") => Some(Ending::Unavailable),
+        _ => None,
+    }
+}
+
 /// Of what was signed: each new signature of the same payload is another JWS.
 fn digest(signed: &Signed) -> Id {
     Id::of("apple", &[&signed.payload])
@@ -266,6 +278,7 @@ impl<'a> Part<'a> {
         // Whatever a test carries is made up.
         let Some(mut transaction) = transaction.filter(|_| kind != "TEST") else { return Ok(About::Nothing) };
         transaction.purchase.status = self.fields.number("status").and_then(status);
+        transaction.purchase.ended = ending(kind, subtype).or(transaction.purchase.ended);
         if kind == "REFUND_REVERSED" {
             (transaction.purchase.refund, transaction.purchase.refunded_share) = (Some(RefundWord::Reversed), None);
         }

@@ -3,6 +3,7 @@
 
 use super::fields::{Fields, text};
 use crate::domain::at::{At, Stretch};
+use crate::domain::ending::Ending;
 use crate::domain::id::{Id, UserId};
 use crate::domain::money::{Currency, Decimal};
 use crate::domain::purchase::{About, Purchase, RefundWord, Report, Sold, Source};
@@ -77,6 +78,7 @@ fn later_word(kind: &str, event: &Fields) -> Option<Purchase> {
         refund,
         is_test: event.is_test(),
         paid: event.paid(is_refund.then_some(at).flatten()),
+        ended: (kind == "EXPIRATION").then(|| event.ending()),
         ..Purchase::default()
     })
 }
@@ -125,6 +127,15 @@ impl Fields<'_> {
     fn paid(&self, refunded_at: Option<At>) -> Option<Stretch> {
         let (from, until) = (self.instant("purchased_at_ms")?, self.instant("expiration_at_ms")?);
         Some(Stretch { from, until: refunded_at.map_or(until, |at| at.min(until)) })
+    }
+    fn ending(&self) -> Ending {
+        match self.word("expiration_reason").as_deref() {
+            Some("UNSUBSCRIBE") => Ending::Voluntary,
+            Some("BILLING_ERROR") => Ending::Billing,
+            Some("PRICE_INCREASE") => Ending::PriceIncrease,
+            Some("CUSTOMER_SUPPORT") => Ending::Refunded,
+            _ => Ending::Other,
+        }
     }
     fn sold(&self, is_one_time: bool) -> Sold {
         let currency = self.word("currency").and_then(|code| Currency::parse(&code));
@@ -210,6 +221,7 @@ mod tests {
         let people = || About::People(jen());
         let once = purchase_of(Purchase { sold: sold(true), ..bought() });
         let later = |refund| purchase_of(Purchase { purchased_at: None, refund, sold: None, ..bought() });
+        let ended = |why| purchase_of(Purchase { purchased_at: None, ended: Some(why), sold: None, ..bought() });
         let refunded = Some(RefundWord::Refunded { at: At(AT) });
         let moved = json!({"app_user_id": null, "transferred_from": ["a", "b"], "transferred_to": ["c"]});
         let rows = [
@@ -224,7 +236,13 @@ mod tests {
             ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "store": "PLAY_STORE"}), people()),
             ("CANCELLATION", json!({"cancel_reason": "CUSTOMER_SUPPORT", "transaction_id": null}), people()),
             ("UNCANCELLATION", json!({}), later(None)),
-            ("EXPIRATION", json!({"expiration_reason": "UNSUBSCRIBE"}), later(None)),
+            ("EXPIRATION", json!({"expiration_reason": "UNSUBSCRIBE"}), ended(Ending::Voluntary)),
+            ("EXPIRATION", json!({"expiration_reason": "BILLING_ERROR"}), ended(Ending::Billing)),
+            ("EXPIRATION", json!({"expiration_reason": "PRICE_INCREASE"}), ended(Ending::PriceIncrease)),
+            ("EXPIRATION", json!({"expiration_reason": "CUSTOMER_SUPPORT"}), ended(Ending::Refunded)),
+            ("EXPIRATION", json!({"expiration_reason": "OF_NEXT_YEAR"}), ended(Ending::Other)),
+            ("EXPIRATION", json!({}), ended(Ending::Other)),
+            ("CANCELLATION", json!({"expiration_reason": "UNSUBSCRIBE"}), later(None)),
             ("BILLING_ISSUE", json!({"grace_period_expiration_at_ms": null}), later(None)),
             ("SUBSCRIPTION_PAUSED", json!({"store": "PLAY_STORE"}), people()),
             ("SUBSCRIPTION_EXTENDED", json!({}), later(None)),

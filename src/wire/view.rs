@@ -168,6 +168,7 @@ impl View<'_> {
             "renews_to": renewal.map(|renewal| &renewal.product_id),
             "next_offer": renewal.and_then(|renewal| offer(renewal.offer.as_ref())),
             "grace_until": time(renewal.and_then(|renewal| renewal.grace_until)),
+            "ended_because": row.ended().map(|(_, why)| why.word()),
             "redeemed_offers": row.offers,
         })
     }

@@ -163,7 +163,7 @@ async fn an_older_word_never_replaces_a_newer_one() {
         "status": "active", "product_id": "premium_monthly", "purchased_at": end(30), "expires_at": end(60), "paid_until": end(60),
         "revoked_at": null, "family_shared": false, "is_test": false, "offer": null, "auto_renew": true, "renews_at": end(30),
         "renews_to": "premium_yearly", "next_offer": {"type": "promotional", "id": "COMEBACK"}, "grace_until": null,
-        "redeemed_offers": [OFFER],
+        "redeemed_offers": [OFFER], "ended_because": null,
     });
     for (order, found) in orders(4).into_iter().zip(ends) {
         assert_eq!(found, expected, "{order:?}");

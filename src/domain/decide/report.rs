@@ -528,7 +528,7 @@ mod tests {
     #[test]
     fn days_wait_for_the_end_of_what_is_paid() {
         let day_of = |n: i64, until: i64| Stretch { from: day(n), until: day(until) };
-        let paid = |id: &str, time| Paid { time, transaction_id: id.into(), told_at: NOON };
+        let paid = |id: &str, time| Paid::of(id, time, NOON);
         let of = |person: Option<u8>, paid: Vec<Paid>| {
             let owner = person.map(|n| Owner { is_told: true, at: NOON, person: sample::person(n) });
             Subscription { owner, paid, ..Subscription::new("T1") }

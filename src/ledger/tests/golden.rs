@@ -12,6 +12,7 @@ use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
 use crate::domain::device::Device;
 use crate::domain::download::Download;
+use crate::domain::ending::Ending;
 use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::grant::TakeBack;
 use crate::domain::hearing::{Hearing, Test, TestEnd};
@@ -191,7 +192,12 @@ fn subscription() -> Subscription {
             grace_until: Some(NOON),
         }),
         status: Some((NOON, Status::GracePeriod)),
-        paid: vec![Paid { time: STRETCH, transaction_id: "2000000000000001".into(), told_at: NOON }],
+        paid: vec![Paid {
+            product_id: "monthly".into(),
+            offer: Some("REF30".into()),
+            ended: Some((NOON, Ending::Voluntary)),
+            ..Paid::of("2000000000000001", STRETCH, NOON)
+        }],
         ..Subscription::new("2000000000000001")
     }
 }

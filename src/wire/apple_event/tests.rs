@@ -214,6 +214,9 @@ fn every_type() {
         "DID_RENEW/BILLING_RECOVERY",
         "ONE_TIME_CHARGE",
     ];
+    use Ending::{Billing, PriceIncrease, Unavailable, Voluntary};
+    let endings = ["VOLUNTARY", "BILLING_RETRY", "PRICE_INCREASE", "PRODUCT_NOT_FOR_SALE"];
+    let endings = endings.into_iter().zip([Voluntary, Billing, PriceIncrease, Unavailable]);
     let named = |kind: &str, subtype: &str| json!({"notificationType": kind, "subtype": (!subtype.is_empty()).then_some(subtype)});
     let check = |kind: &str, subtype: &str, sample: Sample, about: About<UserId>| {
         let payload = changed(sample.payload(), &named(kind, subtype));
@@ -227,7 +230,8 @@ fn every_type() {
     for (kind, subtypes) in rows {
         for subtype in *subtypes {
             let is_sale = sales.contains(&format!("{kind}/{subtype}").trim_end_matches('/'));
-            let purchase = Purchase { sold: notified().sold.filter(|_| is_sale), ..notified() };
+            let ended = endings.clone().find_map(|(word, why)| (*kind == "EXPIRED" && word == *subtype).then_some(why));
+            let purchase = Purchase { sold: notified().sold.filter(|_| is_sale), ended, ..notified() };
             check(kind, subtype, sample(), purchase_of(purchase));
         }
         let bare = Sample { data: json!({"signedTransactionInfo": null}), ..sample() };

@@ -2,6 +2,7 @@
 
 use super::{Fault, Flaw, Limits, Open, digest, environment, of_bundle};
 use crate::domain::at::At;
+use crate::domain::ending::Ending;
 use crate::domain::id::{Id, Person, UserId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::policy::Environment;
@@ -25,6 +26,7 @@ pub struct RenewalInfo {
     pub original_transaction_id: String,
     pub environment: Environment,
     pub renewal: Renewal,
+    pub ended: Option<Ending>,
 }
 
 /// A transaction that a device showed, or that Apple gave when it was asked.
@@ -73,7 +75,7 @@ impl Transaction {
         if renewal.original_transaction_id != self.purchase.original_transaction_id {
             return Err(Flaw::Subscription);
         }
-        self.purchase.renewal = Some(renewal.renewal);
+        (self.purchase.renewal, self.purchase.ended) = (Some(renewal.renewal), renewal.ended);
         Ok(self)
     }
 
@@ -116,7 +118,7 @@ impl RenewalInfo {
             is_in_billing_retry: fields.is_true("isInBillingRetryPeriod"),
             grace_until: fields.instant("gracePeriodExpiresDate"),
         };
-        Ok(RenewalInfo { original_transaction_id, environment, renewal })
+        Ok(RenewalInfo { original_transaction_id, environment, renewal, ended: intent(&fields) })
     }
 }
 
@@ -187,6 +189,17 @@ fn offer(fields: &Fields) -> Option<Offer> {
         other => OfferKind::Other(other),
     };
     Some(Offer { kind, id: fields.word("offerIdentifier") })
+}
+
+/// Why it ended, or is about to (Apple, expirationIntent).
+fn intent(fields: &Fields) -> Option<Ending> {
+    Some(match fields.number("expirationIntent")? {
+        1 => Ending::Voluntary,
+        2 => Ending::Billing,
+        3 => Ending::PriceIncrease,
+        4 => Ending::Unavailable,
+        _ => Ending::Other,
+    })
 }
 
 /// Apple takes UUIDs only. The one of nothing but noughts is what an app sends that has no user yet.

@@ -231,6 +231,20 @@ fn renewals() {
         (json!({"gracePeriodExpiresDate": NOW.0}), Renewal { grace_until: Some(NOW), ..usual() }),
         (json!({"eligibleWinBackOfferIds": ["a"], "commitmentInfo": 7}), usual()),
     ];
+    for (intent, ended) in [
+        (json!(1), Some(Ending::Voluntary)),
+        (json!(2), Some(Ending::Billing)),
+        (json!(3), Some(Ending::PriceIncrease)),
+        (json!(4), Some(Ending::Unavailable)),
+        (json!(5), Some(Ending::Other)),
+        (json!(77), Some(Ending::Other)),
+        (json!(null), None),
+        (json!([1]), None),
+    ] {
+        let renewal = told(json!({ "expirationIntent": intent })).unwrap();
+        assert_eq!(renewal.ended, ended, "{intent}");
+        assert_eq!(read(json!({})).unwrap().with(renewal).unwrap().purchase.ended, ended, "{intent}");
+    }
     for (changes, expected) in rows {
         let got = told(changes.clone()).unwrap();
         assert_eq!(got.renewal, expected, "{changes}");
