@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod claim;
+pub mod consent;
 pub mod conversion;
 pub mod delivery;
 pub mod due;
@@ -28,6 +29,7 @@ use super::case::Changes;
 use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;
+use super::consent::Consent;
 use super::conversion::Conversion;
 use super::delivery::{Effect, Item, ItemId};
 use super::download::Download;
@@ -104,6 +106,7 @@ pub enum Command {
     EnableWebhook(webhook::EnableWebhook),
     TestWebhooks(webhook::TestWebhooks),
     EraseUser(erasure::EraseUser),
+    SayConsent(consent::SayConsent),
 }
 
 /// Who asked.
@@ -138,6 +141,7 @@ pub enum Put {
     Claim(Claim),
     Subscription(Subscription),
     Refund(Refund),
+    Consent(Consent),
     Download(Download),
     Hearing(Hearing),
     Network(Network),
@@ -280,6 +284,8 @@ pub enum Reply {
     Signing(Signing),
     Webhooks(Vec<Webhook>),
     Erased(Erasure),
+    /// What they allow by now, by purpose.
+    Consents(Vec<Consent>),
 }
 
 /// The rule says no.
@@ -400,6 +406,7 @@ impl Command {
             Command::EnableWebhook(_) => "enable_webhook",
             Command::TestWebhooks(_) => "test_webhooks",
             Command::EraseUser(_) => "erase_user",
+            Command::SayConsent(_) => "say_consent",
         }
     }
 

@@ -46,6 +46,7 @@ impl Entry {
             }
             Command::SignOffer(sign) => _ = person(sign.person),
             Command::EraseUser(erase) => _ = person(erase.person),
+            Command::SayConsent(said) => _ = person(said.person),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)

@@ -11,6 +11,7 @@ pub mod subscription;
 pub mod offer;
 pub mod purchase;
 pub mod refund;
+pub mod consent;
 pub mod download;
 pub mod hearing;
 pub mod code;

@@ -138,7 +138,8 @@ impl Again<'_, '_> {
             | Command::AdoptWebhooks(_)
             | Command::EnableWebhook(_)
             | Command::TestWebhooks(_)
-            | Command::EraseUser(_) => Ok(()),
+            | Command::EraseUser(_)
+            | Command::SayConsent(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

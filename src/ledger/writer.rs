@@ -17,6 +17,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
 use crate::domain::decide::alert::ClearFamily;
 use crate::domain::decide::claim::ClaimFamily;
+use crate::domain::decide::consent::ConsentFamily;
 use crate::domain::decide::conversion::JudgeFamily;
 use crate::domain::decide::delivery::{BeginFamily, DiscardFamily, RecoverFamily, RetryFamily, SettleFamily};
 use crate::domain::decide::due::DueFamily;
@@ -334,6 +335,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
         Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
         Command::SignOffer(command) => by::<SignOfferFamily>(store, command, stamp),
+        Command::SayConsent(command) => by::<ConsentFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
         Command::AdoptWebhooks(command) => by::<AdoptWebhooksFamily>(store, command, stamp),

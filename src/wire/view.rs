@@ -12,6 +12,7 @@ use crate::domain::batch::{Batch, BatchState, Origin};
 use crate::domain::claim::Claim;
 use crate::domain::code::{Code, CodeState};
 use crate::domain::completion::{Completion, CompletionState};
+use crate::domain::consent::Consent;
 use crate::domain::delivery::{Effect, Item, ItemState};
 use crate::domain::device::Device;
 use crate::domain::extension::{Extension, ExtensionState};
@@ -26,7 +27,7 @@ use crate::domain::refund::Refund;
 use crate::domain::simulation::{Change, Simulation, Verdict as Changed};
 use crate::domain::subscription::{Offer, Subscription};
 use crate::domain::webhook::Webhook;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How people are called: by their user id, or by a hash where they were erased.
 pub struct View<'a> {
@@ -56,6 +57,16 @@ pub fn own_completion(row: &Completion) -> Value {
         "claimed_at": time(row.claimed_at), "redeemed_at": time(row.redeemed_at),
         "credited_at": time(row.credited_at()),
     })
+}
+
+/// What a user allows, by purpose; nothing of what nobody said anything.
+pub fn consents(rows: &[Consent]) -> Value {
+    let mut said = Map::new();
+    for row in rows {
+        said.insert(row.purpose.word().to_owned(), row.given.into());
+        said.insert(format!("{}_at", row.purpose.word()), time(Some(row.at)));
+    }
+    Value::Object(said)
 }
 
 pub fn batch(row: &Batch) -> Value {

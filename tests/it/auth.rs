@@ -41,6 +41,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/offers/eligibility", User),
     ("POST", "/offers/signature", User),
     ("POST", "/offers/introductory", User),
+    ("PUT", "/users/me/consent", User),
     ("POST", "/webhooks/revenuecat", RevenueCat),
     ("POST", "/webhooks/apple", Apple),
     ("POST", "/webhooks/apple/sandbox", Apple),

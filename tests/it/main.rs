@@ -9,6 +9,7 @@ mod auth;
 mod binding;
 mod certificates;
 mod claim;
+mod consent;
 mod crash;
 mod custom_code;
 mod demo;

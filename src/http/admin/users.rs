@@ -4,6 +4,7 @@ use super::{Admin, Parts, Why, by};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
+use crate::domain::consent::Consent;
 use crate::domain::decide::erasure::EraseUser;
 use crate::domain::decide::{Command, Refusal, Reply};
 use crate::domain::download::Download;
@@ -19,7 +20,7 @@ use crate::ledger::rows::Row;
 use crate::ledger::store::Store;
 use crate::ledger::{Error, Snapshot, circle, list, people, referrer};
 use crate::wire::text::rfc3339;
-use crate::wire::view::View;
+use crate::wire::view::{self, View};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -63,6 +64,7 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         "claims": rows(&store, person, |row: &Claim| view.claim(row))?,
         "redemptions": rows(&store, person, |row: &Redemption| view.redemption(row))?,
         "extensions": rows(&store, person, |row: &Extension| view.extension(row))?,
+        "consent": rows(&store, person, |row: &Consent| view::consents(std::slice::from_ref(row)))?,
         "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
     });
     let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1 || erased.is_some();

@@ -1,6 +1,7 @@
 //! The routes for the app and its users.
 
 mod claim;
+mod consent;
 mod evidence;
 mod offers;
 mod share;
@@ -9,7 +10,7 @@ pub use offers::Signer;
 
 use super::front::App;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 
 pub fn routes() -> Router<Arc<App>> {
@@ -21,4 +22,5 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/offers/eligibility", post(offers::eligibility))
         .route("/offers/signature", post(offers::sign))
         .route("/offers/introductory", post(offers::introductory))
+        .route("/users/me/consent", put(consent::put))
 }

@@ -2,6 +2,7 @@
 
 mod case;
 mod claim;
+mod consent;
 mod delivery;
 mod due;
 mod erasure;

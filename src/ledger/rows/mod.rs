@@ -3,6 +3,7 @@
 
 mod code;
 mod completion;
+mod consent;
 mod delivery;
 mod partner;
 mod person;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 pub use code::{claim_key, code_key, referrer_key};
 pub use completion::{redemption_key, spent_key};
+pub use consent::consent_key;
 pub use delivery::{BEHIND, due_key, item_key, lane_prefix, webhook_lane};
 pub use partner::{
     balance_key, of_offer_prefix, of_order_key, of_subscription_prefix, payable_prefix, reconciliation_key,

@@ -7,6 +7,7 @@ use crate::domain::batch::{Chunk, Packed};
 use crate::domain::claim::Claim;
 use crate::domain::code::CodeState;
 use crate::domain::completion::{Cut, Method, Reason};
+use crate::domain::consent::{Consent, Purpose};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
@@ -149,6 +150,7 @@ fn every_record_is_read_as_it_was_written() {
     let disabled = Some(Disabled { at: NOON, why: "answered 410".into() });
     let (host, events) = ("backend.example.com".into(), vec!["payout.*".into()]);
     check("webhook-1", &Webhook { id, host, events, failing_since: Some(NOON), disabled });
+    check("consent-1", &Consent { person: two, purpose: Purpose::WinBack, given: true, at: NOON });
     check("due-1", &due);
     check("erasure-1", &crate::domain::person::Erasure { person: one, members: vec![one, two], at: NOON });
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());

@@ -1,7 +1,10 @@
 //! The journal as people read it.
 
-use super::{View, alert, batch, conversion, coupon, hearing, partner, payout, reconciliation, tested, webhook};
+use super::{
+    View, alert, batch, consents, conversion, coupon, hearing, partner, payout, reconciliation, tested, webhook,
+};
 use crate::domain::at::At;
+use crate::domain::consent::Purpose;
 use crate::domain::decide::claim::ClaimBy;
 use crate::domain::decide::due::DueWhat;
 use crate::domain::decide::evidence::Show;
@@ -159,6 +162,12 @@ impl View<'_> {
             }
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
             Command::SignOffer(ask) => format!("offer {} was signed for {}", ask.offer.id, who(ask.person)),
+            Command::SayConsent(ask) => {
+                let said = |(purpose, given): (&Purpose, &bool)| {
+                    format!("{} {}", if *given { "allowed" } else { "does not allow" }, purpose.word())
+                };
+                format!("{} {}", who(ask.person), ask.given.iter().map(said).collect::<Vec<_>>().join(", "))
+            }
             Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
             Command::AdoptWebhooks(ask) => format!("{} webhooks are configured", ask.webhooks.len()),
             Command::EnableWebhook(ask) => format!("webhook {} was enabled", ask.webhook),
@@ -230,6 +239,11 @@ impl View<'_> {
             Put::Claim(row) => ("claim", self.claim(row)),
             Put::Subscription(row) => ("subscription", self.subscription(row, at)),
             Put::Refund(row) => ("refund", self.refund(row)),
+            Put::Consent(row) => {
+                let mut said = consents(std::slice::from_ref(row));
+                said["user"] = (self.name)(row.person).into();
+                ("consent", said)
+            }
             Put::Download(row) => {
                 let people: Vec<String> = row.people.iter().map(|person| (self.name)(*person)).collect();
                 ("download", json!({"app_transaction_id": row.app_transaction_id, "users": people}))

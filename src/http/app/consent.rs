@@ -1,0 +1,41 @@
+//! What a user allows, as the app asked them.
+
+use crate::domain::consent::Purpose;
+use crate::domain::decide::consent::SayConsent;
+use crate::domain::decide::{By, Command, Reply};
+use crate::http::extract::{json_body, ok};
+use crate::http::front::App;
+use crate::http::limits::BODY_MAX;
+use crate::http::problem::Problem;
+use crate::wire::view;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::HeaderMap;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+struct ConsentBody {
+    win_back: Option<bool>,
+}
+
+impl ConsentBody {
+    fn given(&self) -> Result<BTreeMap<Purpose, bool>, Problem> {
+        let given = [(Purpose::WinBack, self.win_back)];
+        let given: BTreeMap<_, _> = given.into_iter().filter_map(|(purpose, given)| Some((purpose, given?))).collect();
+        if given.is_empty() { Err(Problem::bad_request("give win_back: true or false")) } else { Ok(given) }
+    }
+}
+
+/// Answers with what they allow by now.
+pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let user = app.user(&headers).await?;
+    let given = json_body::<ConsentBody>(body, BODY_MAX).await?.given()?;
+    let command = Command::SayConsent(SayConsent { person: app.ledger.person(&user), given });
+    match app.submit(command, By::App, vec![user], None).await? {
+        Reply::Consents(said) => Ok(ok(&view::consents(&said))),
+        _ => Err(Problem::internal("an answer of another kind")),
+    }
+}
