@@ -161,5 +161,6 @@ fn policy() -> Policy {
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
         payout: None,
+        winback: None,
     }
 }

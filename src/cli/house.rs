@@ -6,6 +6,7 @@ use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::webhook::AdoptWebhooks;
 use crate::domain::decide::{By, Command};
+use crate::domain::policy::Policy;
 use crate::entropy::{Ahead, Entropy};
 use crate::http::app::Signer;
 use crate::http::front::App;
@@ -15,7 +16,7 @@ use crate::http::meter::Meter;
 use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
 use crate::http::{admin, routes, tls};
-use crate::ledger::{Entry, Ledger, open_file};
+use crate::ledger::{Entry, Ledger, Store, open_file};
 use crate::motor::certificate::Keeper;
 use crate::motor::{
     Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, catch_up, keep_keys, look,
@@ -184,6 +185,18 @@ impl House {
     }
 }
 
+/// A campaign that is not configured any more gives nobody a code by itself.
+async fn retire(ledger: &Ledger, app: &config::App) -> Result<()> {
+    let is_configured = |id: &str| app.campaigns.iter().any(|campaign| campaign.policy.campaign == id);
+    for rules in ledger.snapshot().rules()? {
+        if rules.policy.winback.is_some() && !is_configured(&rules.policy.campaign) {
+            let policy = Policy { winback: None, ..rules.policy.clone() };
+            ledger.submit(Entry::new(Command::Adopt(Adopt { policy }), By::House)).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn open_app(
     config: &Config,
     app: &config::App,
@@ -199,6 +212,7 @@ async fn open_app(
     }
     let adopt = Command::AdoptWebhooks(AdoptWebhooks { webhooks: app.notifications.listed() });
     ledger.submit(Entry::new(adopt, By::House)).await?;
+    retire(&ledger, app).await?;
     let apple = Arc::new(signed_by_apple(app)?);
     let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock, &apple, &ledger)?, clock.clone());
     let interrupted = courier.recover().await?;

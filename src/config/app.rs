@@ -5,7 +5,6 @@ use super::{
     Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
     campaign, forward, offer, payout, reserved, secret, url, webhook,
 };
-use crate::domain::policy::Kind;
 use std::collections::BTreeMap;
 
 /// What may follow `/admin/` without an app: an app of such a name could not be told from it.
@@ -29,6 +28,8 @@ const ROUTES: &[&str] = &[
     "stats",
     "users",
     "webhooks",
+    "winback",
+    "winbacks",
 ];
 
 pub(super) fn apps(s: &mut Section<'_>, public_url: Option<&str>) -> Vec<App> {
@@ -123,10 +124,10 @@ fn app(name: String, mut s: Section<'_>, public_url: Option<&str>) -> Option<App
     })
 }
 
-/// Users have no codes of their own in a campaign of partners: where all are such, none is meant.
+/// Users have codes of their own in a campaign of kind "referral" only: where there is none, none is meant.
 fn default_campaign(s: &mut Section<'_>, campaigns: &[super::Campaign]) -> String {
-    let is_partner = |c: &super::Campaign| c.policy.kind == Kind::Partner;
-    let all_are = !campaigns.is_empty() && campaigns.iter().all(is_partner);
+    let is_other = |c: &super::Campaign| !c.policy.is_for_sharing();
+    let all_are = !campaigns.is_empty() && campaigns.iter().all(is_other);
     if !all_are {
         s.need("default_campaign", "the id of one of the campaigns");
     }
@@ -134,12 +135,12 @@ fn default_campaign(s: &mut Section<'_>, campaigns: &[super::Campaign]) -> Strin
     // A campaign whose own id is faulty may be the one.
     let named = campaigns.iter().find(|c| c.policy.campaign == id);
     let what = match named.or_else(|| campaigns.iter().find(|c| c.policy.campaign.is_empty())) {
-        Some(_) if named.is_some_and(is_partner) => "is a campaign of partners, where users have no code of their own",
+        Some(_) if named.is_some_and(is_other) => "is a campaign of a kind where users have no code of their own",
         Some(_) => return id,
         None => "is the id of no campaign",
     };
     let remedy = match all_are {
-        true => "remove it: all campaigns of the app are of kind \"partner\"",
+        true => "remove it: no campaign of the app is of kind \"referral\"",
         false => "name one of the app's [[campaigns]] of kind \"referral\" by its id",
     };
     s.wrong("default_campaign", what, remedy);

@@ -1,7 +1,7 @@
 //! The campaigns of an app: the rules that decisions use, and what else is told about them.
 
 use super::section::{Section, is_name, note};
-use super::{Campaign, Fault, payout, schedule};
+use super::{Campaign, Fault, payout, schedule, winback};
 use crate::domain::policy::{
     Accept, Anchor, AttributionRules, Environment, Expiry, FraudRules, Kind, Milestone, Policy, PoolRules, RewardRules,
 };
@@ -51,12 +51,13 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
     let told = if s.has("kind") { s.choice("kind", &kinds) } else { Some(Kind::Referral) };
     let kind = told.unwrap_or(Kind::Referral);
     // Partners may bring offers of their own.
-    if kind == Kind::Referral || s.has("offer_code_id") {
+    if kind != Kind::Partner || s.has("offer_code_id") {
         s.need("offer", "the offer's reference name in App Store Connect, byte for byte");
     }
     let offer = s.text("offer").unwrap_or_default();
     let offer_code_id = s.text("offer_code_id").unwrap_or_default();
     let product_ids = s.texts("product_ids");
+    let winback = winback::rules(&mut s, told);
     let share_text = s.parsed_or("share_text", SHARE_TEXT, share_text).unwrap_or_default();
     let is_partner = kind == Kind::Partner;
     let low_water = if is_partner && offer_code_id.is_empty() { 0 } else { 500 };
@@ -64,8 +65,8 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
     let mut found = s.table_or_empty("attribution");
     let payout = payout::rules(&mut s, &mut found, told);
     let attribution = attribution(found, asks_apple);
-    let reward = reward(s.table_or_empty("reward"), is_partner);
-    let fraud = fraud(s.table_or_empty("fraud"), is_partner);
+    let reward = reward(s.table_or_empty("reward"), kind);
+    let fraud = fraud(s.table_or_empty("fraud"), kind);
     let policy = Policy {
         campaign: id.unwrap_or_default(),
         kind,
@@ -77,8 +78,17 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
         reward,
         fraud,
         payout,
+        winback,
     };
     Campaign { policy, share_text, refill_schedule }
+}
+
+/// These keys are for campaigns of one kind, and this one is of another.
+pub(super) fn only_for(s: &Section<'_>, keys: &[&str], kind: &str) {
+    for key in keys.iter().filter(|key| s.has(key)) {
+        let what = format!("is for campaigns of kind {kind:?}");
+        s.wrong(key, what, format!("remove it, or write kind = {kind:?}"));
+    }
 }
 
 fn share_text(text: &str) -> Result<String, Fault> {
@@ -112,8 +122,8 @@ fn attribution(mut s: Section<'_>, asks_apple: bool) -> AttributionRules {
 }
 
 /// A campaign of no days and no milestones counts completions and grants nothing.
-fn reward(mut s: Section<'_>, is_partner: bool) -> RewardRules {
-    let days = s.count("days", 0..=3650, if is_partner { 0 } else { 30 });
+fn reward(mut s: Section<'_>, kind: Kind) -> RewardRules {
+    let days = s.count("days", 0..=3650, if kind == Kind::Referral { 30 } else { 0 });
     let milestones = milestones(&mut s);
     let hold_days = s.count("hold_days", 0..=3650, 0);
     let max_per_month = s.count("max_per_month", 0..=MANY, 0);
@@ -124,7 +134,7 @@ fn reward(mut s: Section<'_>, is_partner: bool) -> RewardRules {
     let reason = s.number("extend_reason_code", 0..=3).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
     let extend = is_extended.then_some(reason);
     let rules = RewardRules { days, milestones, hold_days, max_per_month, max_total, test_rewards, anchor, extend };
-    if is_partner { payout::without_days(&s, rules) } else { rules }
+    if kind == Kind::Partner { payout::without_days(&s, rules) } else { rules }
 }
 
 /// In order of their counts, however they are written.
@@ -145,15 +155,16 @@ fn milestones(s: &mut Section<'_>) -> Vec<Milestone> {
 }
 
 /// Those who follow a partner come in bursts: what counts and compares referrers is off there unless it is asked for.
-fn fraud(mut s: Section<'_>, is_partner: bool) -> FraudRules {
+fn fraud(mut s: Section<'_>, kind: Kind) -> FraudRules {
+    let is_referral = kind == Kind::Referral;
     let expiries = [("credited", Expiry::Credited), ("rejected", Expiry::Rejected)];
     FraudRules {
         too_fast_seconds: s.count("too_fast_seconds", 0..=YEAR, 0),
-        max_per_referrer_per_day: s.count("max_per_referrer_per_day", 0..=MANY, if is_partner { 0 } else { 20 }),
+        max_per_referrer_per_day: s.count("max_per_referrer_per_day", 0..=MANY, if is_referral { 20 } else { 0 }),
         max_claims_per_network_per_day: s.count("max_claims_per_network_per_day", 0..=MANY, 0),
         require_new_customer: s.flag("require_new_customer", false),
         family_sharing: s.flag("family_sharing", true),
-        rings: s.flag("rings", !is_partner),
+        rings: s.flag("rings", is_referral),
         device_check: s.choice("device_check", &[("off", false), ("hold", true)]).unwrap_or(false),
         flags_expire_days: s.count("flags_expire_days", 0..=3650, 30),
         flags_expire_to: s.choice("flags_expire_to", &expiries).unwrap_or(Expiry::Credited),

@@ -22,6 +22,7 @@ mod tls;
 mod unbuilt;
 mod url;
 mod webhook;
+mod winback;
 
 pub use file::locate;
 pub use network::Network;

@@ -1,5 +1,6 @@
 //! Partners and their money: what only a campaign of theirs says, and the account at Tremendous.
 
+use super::campaign::only_for;
 use super::section::Section;
 use super::{Tremendous, secret, url};
 use crate::domain::money::BasisPoints;
@@ -19,8 +20,8 @@ pub(super) fn rules(
     kind: Option<Kind>,
 ) -> Option<PayoutRules> {
     if kind.is_some_and(|kind| kind != Kind::Partner) {
-        refuse(campaign, &["payout"]);
-        refuse(attribution, &["touch", "own_offers_max"]);
+        only_for(campaign, &["payout"], "partner");
+        only_for(attribution, &["touch", "own_offers_max"], "partner");
     }
     let touches = [("first", Touch::First), ("last", Touch::Last)];
     let touch = attribution.choice("touch", &touches).unwrap_or(Touch::First);
@@ -31,12 +32,6 @@ pub(super) fn rules(
     let proceeds = BasisPoints::new(payout.count("proceeds_basis_points", 0..=BasisPoints::ALL.get(), PROCEEDS));
     let proceeds = proceeds.unwrap_or(BasisPoints::ALL);
     (kind == Some(Kind::Partner)).then_some(PayoutRules { touch, minimum, hold_days, own_offers_max, proceeds })
-}
-
-fn refuse(s: &Section<'_>, keys: &[&str]) {
-    for key in keys.iter().filter(|key| s.has(key)) {
-        s.wrong(key, "is for campaigns of kind \"partner\"", "remove it, or write kind = \"partner\"");
-    }
 }
 
 /// Partners are paid in money: what would give them days is noted and left out.

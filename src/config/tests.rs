@@ -526,7 +526,10 @@ apps.alma.campaigns[0].fraud.device_check apps.alma.campaigns[0].fraud.flags_exp
 apps.alma.campaigns[0].fraud.flags_expire_to
 apps.alma.campaigns[0].attribution.touch apps.alma.campaigns[0].attribution.own_offers_max
 apps.alma.campaigns[0].payout.minimum apps.alma.campaigns[0].payout.hold_days
-apps.alma.campaigns[0].payout.proceeds_basis_points";
+apps.alma.campaigns[0].payout.proceeds_basis_points
+apps.alma.campaigns[0].winback.lapsed_days apps.alma.campaigns[0].winback.reasons
+apps.alma.campaigns[0].winback.require_consent apps.alma.campaigns[0].winback.every_days
+apps.alma.campaigns[0].winback.max_per_day apps.alma.campaigns[0].winback.test_users";
 
 #[test]
 fn every_key_is_known() {

@@ -12,12 +12,8 @@ const GIVEN: Asks = |_| true;
 const TRUE: Asks = |v| v.as_bool() == Some(true);
 
 /// Keys, and which of their values ask for something.
-const LIST: &[(&str, Asks)] = &[
-    ("backup", GIVEN),
-    ("apps.*.refunds.answer", TRUE),
-    ("apps.*.refunds.preference", GIVEN),
-    ("apps.*.campaigns[].kind", |v| v.as_str() == Some("winback")),
-];
+const LIST: &[(&str, Asks)] =
+    &[("backup", GIVEN), ("apps.*.refunds.answer", TRUE), ("apps.*.refunds.preference", GIVEN)];
 
 /// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
 pub(super) fn asked(shape: &str, value: &Value) -> bool {
@@ -61,13 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn campaigns_that_are_not_built_are_refused_where_they_ask_for_something() {
-        for (line, asks) in [("kind = \"winback\"", true), ("kind = \"referral\"", false)] {
-            let campaign = "[[apps.alma.campaigns]]";
-            let key = format!("apps.alma.campaigns[0].{}", line.split(' ').next().unwrap_or_default());
-            let expected = if asks { &[key.as_str()][..] } else { &[] };
-            check(&BASE.replace(campaign, &format!("{campaign}\n{line}")), expected, line);
-        }
+    fn the_environment_may_not_ask_either() {
         let typed = ("REFERD__APPS__ALMA__REFUNDS__ANSWER", "true");
         assert!(loaded(BASE, &[typed]).is_err_and(|p| p.len() == 1 && p[0].what == WHAT));
     }

@@ -109,7 +109,8 @@ impl Case {
     }
 
     pub fn may_complete(&self, campaign: &str) -> bool {
-        !self.is_completed(campaign) && !self.is_barred(campaign)
+        let wins_back = self.rules_of(campaign).is_some_and(|rules| rules.policy.wins_back());
+        !wins_back && !self.is_completed(campaign) && !self.is_barred(campaign)
     }
 
     pub fn is_completed(&self, campaign: &str) -> bool {

@@ -20,6 +20,7 @@ pub mod report;
 pub mod review;
 pub mod share;
 pub mod webhook;
+pub mod winback;
 
 use super::alert::Alert;
 use super::at::At;
@@ -53,6 +54,7 @@ use super::reward::Account;
 use super::sale::Sale;
 use super::subscription::Subscription;
 use super::webhook::Webhook;
+use super::winback::{Declined, WinBack};
 use serde::{Deserialize, Serialize};
 
 /// What a decision is stamped with: its place in the order of things, and the time.
@@ -107,6 +109,7 @@ pub enum Command {
     TestWebhooks(webhook::TestWebhooks),
     EraseUser(erasure::EraseUser),
     SayConsent(consent::SayConsent),
+    GiveCode(winback::GiveCode),
 }
 
 /// Who asked.
@@ -142,6 +145,7 @@ pub enum Put {
     Subscription(Subscription),
     Refund(Refund),
     Consent(Consent),
+    WinBack(WinBack),
     Download(Download),
     Hearing(Hearing),
     Network(Network),
@@ -264,6 +268,11 @@ pub enum Reply {
         differs: bool,
     },
     Issued(Vec<Code>),
+    /// A code to come back with; not fresh where they had it already.
+    WinBack {
+        code: Code,
+        fresh: bool,
+    },
     Refill {
         asked: Option<Id>,
         coming: Option<Id>,
@@ -341,6 +350,12 @@ pub enum Refusal {
     PoolEmpty,
     #[error("this user may not have the offer now")]
     Ineligible(Ineligible),
+    #[error("this user gets no code to come back with now")]
+    NotWonBack(Declined),
+    #[error("this code was given to one user to come back with: nobody claims it")]
+    NotForClaims,
+    #[error("codes of this campaign are given to those who lapsed: POST /admin/winback")]
+    OnlyForTheLapsed,
 }
 
 /// Codes taken from the stock, and the pool as it stands after.
@@ -407,6 +422,7 @@ impl Command {
             Command::TestWebhooks(_) => "test_webhooks",
             Command::EraseUser(_) => "erase_user",
             Command::SayConsent(_) => "say_consent",
+            Command::GiveCode(_) => "give_code",
         }
     }
 

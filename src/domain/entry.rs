@@ -4,6 +4,7 @@ use super::at::At;
 use super::code::CodeText;
 use super::conversion::Conversion;
 use super::decide::claim::{ClaimBy, MakeClaim};
+use super::decide::due::{Due, DueWhat};
 use super::decide::evidence::Show;
 use super::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner};
 use super::decide::payout::Draft;
@@ -47,6 +48,7 @@ impl Entry {
             Command::SignOffer(sign) => _ = person(sign.person),
             Command::EraseUser(erase) => _ = person(erase.person),
             Command::SayConsent(said) => _ = person(said.person),
+            Command::GiveCode(give) => _ = person(give.person),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
@@ -82,6 +84,7 @@ impl Entry {
                 Put::Claim(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
                 Put::Completion(row) => [row.referee, row.referrer].into_iter().for_each(|who| _ = person(who)),
                 Put::Redemption(Redemption { user: Some(user), .. }) => _ = person(*user),
+                Put::WinBack(row) => _ = person(row.person),
                 Put::Subscription(row) => _ = row.person().map(&mut person),
                 Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
                 Put::Erasure(row) => row.members.iter().for_each(|who| _ = person(*who)),
@@ -104,6 +107,9 @@ impl Entry {
             all.insert(Subject::Transaction(purchase.original_transaction_id.clone()));
             all.insert(Subject::Transaction(purchase.transaction_id.clone()));
         }
+        if let Command::Fire(Due { what: DueWhat::WinBack { lapse, .. }, .. }) = &self.command {
+            all.insert(Subject::Transaction(lapse.original_transaction_id.clone()));
+        }
         if let Command::Show(show) = &self.command {
             all.insert(Subject::Code(show.code.clone()));
         }
@@ -111,6 +117,11 @@ impl Entry {
             match put {
                 Put::Code(row) => _ = all.insert(Subject::Code(row.text.clone())),
                 Put::Claim(row) => _ = all.insert(Subject::Code(row.code.clone())),
+                Put::WinBack(row) => {
+                    all.extend(row.code().cloned().map(Subject::Code));
+                    all.insert(Subject::Transaction(row.lapse.original_transaction_id.clone()));
+                    all.extend(row.came_back().map(|by| Subject::Transaction(by.transaction_id.clone())));
+                }
                 Put::Redemption(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
                 Put::Extension(row) => _ = all.insert(Subject::Transaction(row.original_transaction_id.clone())),
                 Put::Sale(Sale { transaction_id, original_transaction_id, .. })

@@ -21,6 +21,7 @@ pub mod person;
 pub mod network;
 pub mod referrer;
 pub mod device;
+pub mod winback;
 pub mod claim;
 pub mod redemption;
 pub mod sale;

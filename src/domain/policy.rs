@@ -1,6 +1,7 @@
 //! The rules of a campaign, as decisions use them. They come from the configuration, are adopted
 //! by a command, and are kept by version, so that a decision can cite the rules it was made under.
 
+use super::ending::Ending;
 use super::money::BasisPoints;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Policy {
     pub fraud: FraudRules,
     /// How partners are paid; there in a campaign of theirs only.
     pub payout: Option<PayoutRules>,
+    /// Who is won back; there in a campaign that does it only, and until it is over.
+    pub winback: Option<WinBackRules>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,23 @@ pub struct PayoutRules {
     pub own_offers_max: u32,
     /// What is left of a price where nobody told of taxes and of Apple's commission.
     pub proceeds: BasisPoints,
+}
+
+/// Whom a campaign gives codes to that are to win them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WinBackRules {
+    /// So long after the end of a subscription the rule gives a code.
+    pub lapsed_days: u32,
+    /// The ends that the rule gives one for.
+    pub reasons: Vec<Ending>,
+    /// Only those who said yes get one; otherwise all but those who said no.
+    pub require_consent: bool,
+    /// At most one for a user in so many days; 0: one and no more.
+    pub every_days: u32,
+    /// Of the campaign in a day (UTC); 0: no limit.
+    pub max_per_day: u32,
+    /// Whether subscriptions of the sandbox count (a tester's set-up).
+    pub test_users: bool,
 }
 
 /// Whose a sale is where several partners brought the buyer.
@@ -183,6 +203,14 @@ impl RewardRules {
 }
 
 impl Policy {
+    /// Whether users have codes of their own, to give away.
+    pub fn is_for_sharing(&self) -> bool {
+        self.kind == Kind::Referral
+    }
+    /// Whether its codes are given to those who lapsed, for themselves.
+    pub fn wins_back(&self) -> bool {
+        self.kind == Kind::Winback
+    }
     /// Whether a later word takes the place of an earlier one that waits.
     pub fn last_touch(&self) -> bool {
         self.payout.as_ref().is_some_and(|payout| payout.touch == Touch::Last)

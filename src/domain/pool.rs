@@ -90,6 +90,11 @@ impl Pool {
         }
     }
 
+    /// Codes handed out on one of the last days.
+    pub fn drawn_on(&self, day: Date) -> u32 {
+        self.pace.iter().filter(|(other, _)| *other == day).map(|(_, codes)| codes).sum()
+    }
+
     /// Whole days until the stock is used up at the pace of the last week; none where there is no pace.
     pub fn days_to_empty(&self, rules: &PoolRules, now: At) -> Option<u32> {
         let first = self.pace.first()?.0;

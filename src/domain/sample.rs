@@ -44,6 +44,7 @@ pub fn policy() -> Policy {
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
         payout: None,
+        winback: None,
     }
 }
 

@@ -122,14 +122,15 @@ impl From<Refusal> for Problem {
             | Refusal::UnknownAlert
             | Refusal::UnknownWebhook
             | Refusal::UnknownUser => Problem::not_found(detail),
-            Refusal::NotForPartners | Refusal::NoOffer => Problem::bad_request(detail),
+            Refusal::NotForPartners | Refusal::NoOffer | Refusal::OnlyForTheLapsed => Problem::bad_request(detail),
             Refusal::Taken => Problem::taken(detail),
             Refusal::TooManyOffers => Problem::too_many_offers(detail),
             Refusal::NeverPaid => Problem::wrong_state(detail),
             Refusal::Ineligible(why) => Problem::not_eligible(detail).with("reason", why.word()),
             Refusal::UnknownCode => Problem::unknown_code(detail),
             Refusal::SelfReferral => Problem::self_referral(detail),
-            Refusal::TokenTaken => Problem::not_eligible(detail),
+            Refusal::NotWonBack(why) => Problem::not_eligible(detail).with("reason", why.word()),
+            Refusal::TokenTaken | Refusal::NotForClaims => Problem::not_eligible(detail),
             Refusal::AlreadyClaimed => Problem::already_claimed(detail),
             Refusal::CodeUsed => Problem::code_used(detail),
             Refusal::CodeExpired => Problem::code_expired(detail),

@@ -55,6 +55,7 @@ pub fn text(apps: &[std::sync::Arc<App>], certificates: Option<&Certificates>) -
         ("conversion", "referd_conversions", "Conversions by status."),
         ("payout", "referd_payouts", "Payouts by status."),
         ("partner", "referd_partners", "Partners by status."),
+        ("winback", "referd_winbacks", "Ends of subscriptions that were looked at, by what became of them."),
     ];
     for (noun, name, help) in nouns {
         out.head(name, "gauge", help);

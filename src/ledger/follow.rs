@@ -1,5 +1,7 @@
-//! What follows from a decision for sales and for the books, whoever made it: sales that are a partner's by now, or are
-//! no longer, and the movements between accounts.
+//! What follows from a decision for win-backs, for sales and for the books, whoever made it: ends that are to be looked at,
+//! and who came back; sales that are a partner's by now, or are no longer, and the movements between accounts.
+
+mod winback;
 
 use super::Error;
 use super::names::Names;
@@ -25,6 +27,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub fn follow<S: Store>(store: &S, stamp: Stamp, decision: &mut Decision) -> Result<(), Error> {
+    winback::follow(store, stamp, decision)?;
     if store.rules()?.iter().all(|rules| rules.policy.payout.is_none()) {
         return Ok(());
     }
@@ -155,6 +158,7 @@ impl<'a, S: Store> Ahead<'a, S> {
             Put::Code(one) => row(one),
             Put::Coupon(one) => row(one),
             Put::Conversion(one) => row(one),
+            Put::Alias(one) => row(one),
             _ => None,
         });
         Ahead { store, rows: rows.collect() }

@@ -29,7 +29,7 @@ mod writer;
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
 pub use file::{HasSpace, open_file};
-pub use load::{balances, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
+pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use store::{Snapshot, Store};
 pub use tell::webhooks;
 pub use writer::{Envelope, Mark, Pulse};

@@ -58,6 +58,7 @@ tables! {
     Subscription = "subscription-1", Rows;
     Refund = "refund-1", Rows;
     Consent = "consent-1", Rows;
+    WinBack = "winback-1", Rows;
     Download = "download-1", Rows;
     Hearing = "hearing-1", Rows;
     Network = "network-1", Rows;

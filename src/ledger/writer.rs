@@ -35,6 +35,7 @@ use crate::domain::decide::report::ReportFamily;
 use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
 use crate::domain::decide::webhook::{AdoptWebhooksFamily, EnableWebhookFamily, TestWebhooksFamily};
+use crate::domain::decide::winback::GiveCodeFamily;
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
 use crate::domain::payout::Payout;
@@ -335,6 +336,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
         Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
         Command::SignOffer(command) => by::<SignOfferFamily>(store, command, stamp),
+        Command::GiveCode(command) => by::<GiveCodeFamily>(store, command, stamp),
         Command::SayConsent(command) => by::<ConsentFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),

@@ -3,6 +3,7 @@
 mod event;
 mod journal;
 mod partner;
+mod winback;
 
 pub use partner::{alert, balances, conversion, coupon, partner, payout, reconciliation};
 

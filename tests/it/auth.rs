@@ -59,6 +59,8 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/completions/{id}/reject", Admin),
     ("POST", "/completions/{id}/reverse", Admin),
     ("GET", "/redemptions", Admin),
+    ("POST", "/winback", Admin),
+    ("GET", "/winbacks", Admin),
     ("GET", "/outbox", Admin),
     ("GET", "/journal", Admin),
     ("POST", "/outbox/{id}/retry", Admin),

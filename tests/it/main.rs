@@ -46,6 +46,7 @@ mod story;
 mod subscription;
 mod tidy;
 mod webhook;
+mod winback;
 
 // The forge of certificates, which is a part of the library's own tests, calls it `crate`.
 use referd::domain;

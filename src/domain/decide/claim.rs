@@ -62,6 +62,8 @@ pub enum Target {
         referrer: Referrer,
         shelf: Shelf,
     },
+    /// A code that was given to one user to come back with.
+    WinBack,
 }
 
 pub struct ClaimFamily;
@@ -80,6 +82,7 @@ impl Family for ClaimFamily {
             }
             Some(Target::Code { code, rival }) => by_code(&case, code, rival.as_ref(), &asked),
             Some(Target::Link { referrer, shelf }) => by_link(&case, referrer, shelf, &asked),
+            Some(Target::WinBack) => Err(Refusal::NotForClaims),
             None => Err(match command.by {
                 ClaimBy::Code(_) => Refusal::UnknownCode,
                 ClaimBy::Slug(_) => Refusal::UnknownSlug,

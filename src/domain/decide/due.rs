@@ -2,6 +2,7 @@
 
 use super::payout::look;
 use super::review::release;
+use super::winback::{self, Candidate};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::{At, Date, Span};
 use crate::domain::case::Case;
@@ -13,6 +14,7 @@ use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use crate::domain::redemption::Redemption;
+use crate::domain::winback::Lapse;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub enum DueWhat {
     Attribute { coupon: Id, after: Option<(Date, Id)> },
     /// A payout that is on its way: the payment service is asked about it.
     AskPayout { payout: Id },
+    /// A subscription ended some time ago: its owner may get a code to come back with.
+    WinBack { campaign: String, lapse: Lapse },
 }
 
 /// Redemptions of one piece.
@@ -54,6 +58,7 @@ impl Due {
     }
 }
 
+#[derive(Default)]
 pub struct DueFacts {
     /// Whether it still stands in the list.
     pub stands: bool,
@@ -67,6 +72,8 @@ pub struct DueFacts {
     /// The next piece of what was redeemed with an offer.
     pub redeemed: Vec<Redemption>,
     pub payout: Option<Payout>,
+    /// Whose subscription ended.
+    pub candidate: Option<Candidate>,
 }
 
 pub struct DueFamily;
@@ -113,6 +120,10 @@ impl Family for DueFamily {
             DueWhat::AskPayout { .. } => {
                 facts.payout.iter().for_each(|payout| look(payout, stamp.at, &mut decision));
             }
+            DueWhat::WinBack { campaign, lapse } => {
+                let candidate = facts.candidate.iter();
+                candidate.for_each(|one| winback::look(one, campaign, lapse, stamp.at, &mut decision));
+            }
             DueWhat::Forget { network } => decision.put(Put::NetworkGone(*network)),
             DueWhat::LookUp { referee, claimed_at, round, .. } => {
                 let waits = |claim: &Claim| claim.state == ClaimState::Pending && claim.at == *claimed_at;
@@ -137,7 +148,7 @@ mod tests {
     use crate::domain::sample::{self, NOON, day, stamp};
 
     fn facts() -> DueFacts {
-        DueFacts { stands: true, stock: None, codes: None, case: None, claim: None, redeemed: Vec::new(), payout: None }
+        DueFacts { stands: true, ..DueFacts::default() }
     }
 
     fn expire() -> Due {

@@ -64,7 +64,7 @@ impl Family for ShareFamily {
         }
         let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
         let policy = &shelf.rules.policy;
-        if policy.payout.is_some() {
+        if !policy.is_for_sharing() {
             return Err(Refusal::UnknownCampaign);
         }
         let known = facts.standing.referrer.clone();
@@ -122,6 +122,9 @@ impl Family for IssueFamily {
 
     fn decide(facts: &IssueFacts, command: &Issue, stamp: Stamp) -> Result<Decision, Refusal> {
         let shelf = facts.shelf.as_ref().ok_or(Refusal::UnknownCampaign)?;
+        if shelf.rules.policy.wins_back() {
+            return Err(Refusal::OnlyForTheLapsed);
+        }
         let is_theirs = |partner: &&Partner| partner.campaign == command.campaign && !partner.is_erased();
         if command.for_partner && facts.partner.as_ref().filter(is_theirs).is_none() {
             return Err(Refusal::UnknownPartner);

@@ -8,6 +8,7 @@ use crate::domain::delivery::{Effect, Item};
 use crate::domain::entry::Subject;
 use crate::domain::id::{Person, UserId};
 use crate::domain::redemption::Redemption;
+use crate::domain::winback::WinBack;
 use crate::http::extract::{ok, query};
 use crate::http::front::App;
 use crate::http::problem::Problem;
@@ -113,6 +114,11 @@ pub async fn completions(State(admin): State<Arc<Admin>>, Path(target): Parts, u
 pub async fn redemptions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &Redemption| wish.keeps(row.campaign.as_deref(), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.redemption(row))
+}
+
+pub async fn winbacks(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+    let keep = |wish: &Wish, row: &WinBack| wish.keeps(Some(&row.campaign), row.state.word());
+    page(admin.app(&target)?, &uri, keep, |view, row| view.winback(row))
 }
 
 /// Deliveries belong to people by their effect, not by an index.

@@ -12,6 +12,7 @@ mod partners;
 mod rules;
 mod users;
 mod webhooks;
+mod winback;
 
 use super::extract::{bearer, optional_json_body};
 use super::front::App;
@@ -81,6 +82,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/alerts", get(money::alerts))
         .route("/alerts/{id}/clear", post(money::clear))
         .route("/reconciliation", get(money::reconciliations).post(money::reconcile))
+        .route("/winback", post(winback::give))
+        .route("/winbacks", get(lists::winbacks))
         .route("/outbox", get(lists::outbox))
         .route("/journal", get(lists::journal))
         .route("/outbox/{id}/retry", post(outbox::retry))

@@ -53,6 +53,10 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
             body["conversions"] = of("conversion", &["pending", "approved", "rejected", "paid", "test"])?;
             body["payouts"] = of("payout", &["draft", "approved", "sent", "settled", "failed", "cancelled"])?;
         }
+        if campaign.policy.wins_back() {
+            let words = ["waiting", "declined", "issued", "came_back", "came_back_with_code"];
+            body["winbacks"] = of("winback", &words)?;
+        }
         campaigns.insert(id.clone(), body);
     }
     let unmatched = list::count(&*store, "redemption", "", "unattributed")?;

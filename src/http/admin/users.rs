@@ -14,6 +14,7 @@ use crate::domain::person::Erasure;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
 use crate::domain::subscription::Subscription;
+use crate::domain::winback::WinBack;
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
 use crate::ledger::rows::Row;
@@ -65,6 +66,7 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         "redemptions": rows(&store, person, |row: &Redemption| view.redemption(row))?,
         "extensions": rows(&store, person, |row: &Extension| view.extension(row))?,
         "consent": rows(&store, person, |row: &Consent| view::consents(std::slice::from_ref(row)))?,
+        "winbacks": rows(&store, person, |row: &WinBack| view.winback(row))?,
         "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
     });
     let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1 || erased.is_some();

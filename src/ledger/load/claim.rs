@@ -25,7 +25,7 @@ impl Load for ClaimFamily {
         match &target {
             Some(Target::Code { code, .. }) => introduce(store, &mut case, &code.campaign, code.assigned_to)?,
             Some(Target::Link { referrer, .. }) => introduce(store, &mut case, &referrer.campaign, referrer.person)?,
-            None => {}
+            Some(Target::WinBack) | None => {}
         }
         let mut is_spent = false;
         if let (Some(shown), Some(Target::Code { code, .. })) = (&command.shows, &target) {
@@ -56,12 +56,22 @@ pub fn holder<S: Store>(store: &S, code: &Code) -> Result<Option<Claim>, Error> 
 }
 
 fn by_code<S: Store>(store: &S, code: Code) -> Result<Target, Error> {
+    if wins_back(store, &code.campaign)? {
+        return Ok(Target::WinBack);
+    }
     let rival = holder(store, &code)?;
     Ok(Target::Code { code, rival })
 }
 
+pub fn wins_back<S: Store>(store: &S, campaign: &str) -> Result<bool, Error> {
+    Ok(store.rules_of(campaign)?.is_some_and(|rules| rules.policy.wins_back()))
+}
+
 fn by_slug<S: Store>(store: &S, slug: &str, now: At) -> Result<Option<Target>, Error> {
     let Some(referrer) = store.row::<Referrer>(&referrer_key(slug))? else { return Ok(None) };
+    if wins_back(store, &referrer.campaign)? {
+        return Ok(None);
+    }
     let current: Option<Code> = match &referrer.current {
         Some(text) => store.row(&code_key(text))?,
         None => None,

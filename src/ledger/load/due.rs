@@ -4,21 +4,22 @@ use super::Load;
 use super::case::case_of;
 use super::partner::redeemed_with;
 use super::share::stock;
+use super::winback::candidate;
 use crate::domain::at::At;
 use crate::domain::batch::Chunk;
 use crate::domain::claim::Claim;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::due::{Due, DueFacts, DueFamily, DueWhat};
+use crate::domain::subscription::Subscription;
 use crate::ledger::Error;
 use crate::ledger::rows::{chunk_key, claim_key, code_key, due_key};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;
 
 impl Load for DueFamily {
-    fn load<S: Store>(store: &S, due: &Due, _: At) -> Result<DueFacts, Error> {
+    fn load<S: Store>(store: &S, due: &Due, now: At) -> Result<DueFacts, Error> {
         let stands = store.get(Tab::Due, &due_key(due))?.is_some();
-        let mut facts =
-            DueFacts { stands, stock: None, codes: None, case: None, claim: None, redeemed: Vec::new(), payout: None };
+        let mut facts = DueFacts { stands, ..DueFacts::default() };
         match &due.what {
             DueWhat::TakeOff { campaign, .. } => facts.stock = stock(store, campaign)?,
             DueWhat::Expire { batch, chunk } => {
@@ -34,6 +35,13 @@ impl Load for DueFamily {
             DueWhat::Release { completion } => facts.case = case_of(store, *completion)?,
             DueWhat::Attribute { coupon, after } => facts.redeemed = redeemed_with(store, *coupon, *after)?,
             DueWhat::AskPayout { payout } => facts.payout = store.row(payout.as_bytes())?,
+            DueWhat::WinBack { campaign, lapse } => {
+                let ended: Option<Subscription> =
+                    store.row(Subscription::id(&lapse.original_transaction_id).as_bytes())?;
+                if let Some(person) = ended.and_then(|ended| ended.person()) {
+                    facts.candidate = candidate(store, campaign, person, now)?;
+                }
+            }
             DueWhat::Forget { .. } => {}
             DueWhat::LookUp { campaign, referee, .. } => {
                 let claim: Option<Claim> = store.row(&claim_key(campaign, *referee))?;

@@ -16,6 +16,7 @@ mod review;
 mod share;
 mod stock;
 mod webhook;
+mod winback;
 
 #[cfg(test)]
 pub use case::kin;
@@ -24,6 +25,7 @@ pub use claim::code;
 pub use offer::standing_of;
 pub use partner::{balances, is_partner, of_partner};
 pub use share::{referrer, standing};
+pub use winback::candidate;
 
 use super::Error;
 use super::store::Store;

@@ -2,7 +2,7 @@
 
 use super::Load;
 use super::case::{case, circle, introduce, kin, refunded, rings, rows_of, spend};
-use super::claim::holder;
+use super::claim::{holder, wins_back};
 use crate::domain::at::At;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::completion::Completion;
@@ -158,7 +158,9 @@ fn bought<S: Store>(
         spend(store, case, &Redemption::reported(purchase, offer, source, At(0)))?;
     }
     if let (Some(code), true) = (code, subscription.owner.is_some()) {
-        introduce(store, &mut facts.cases[0], &code.campaign, code.assigned_to)?;
+        if !wins_back(store, &code.campaign)? {
+            introduce(store, &mut facts.cases[0], &code.campaign, code.assigned_to)?;
+        }
         facts.named = Some(Named { holder: holder(store, &code)?, code });
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::{Row, count_key};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
 use crate::domain::id::Id;
+use crate::domain::subscription::Subscription;
 use crate::domain::webhook::Webhook;
 use crate::ledger::key::Key;
 use crate::ledger::table::Tab;
@@ -73,6 +74,10 @@ pub fn due_key(due: &Due) -> Vec<u8> {
             }
         }
         DueWhat::AskPayout { payout } => key.text("ask-payout").bytes(payout.as_bytes()).done(),
+        DueWhat::WinBack { campaign, lapse } => {
+            let ended = Subscription::id(&lapse.original_transaction_id);
+            key.text("win-back").text(campaign).bytes(ended.as_bytes()).at(lapse.ended_at).done()
+        }
         DueWhat::Forget { network } => key.text("forget").bytes(network.as_bytes()).done(),
         DueWhat::LookUp { campaign, referee, claimed_at, round } => {
             let key = key.text("look-up").text(campaign).bytes(referee.as_bytes());

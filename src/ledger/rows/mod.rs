@@ -9,6 +9,7 @@ mod partner;
 mod person;
 mod purchase;
 mod stock;
+mod winback;
 
 use super::key::Key;
 use super::table::Tab;

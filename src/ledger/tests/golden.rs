@@ -26,6 +26,7 @@ use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::{Offer, OfferKind, Owner, Paid, Period, Renewal, Status, Subscription};
 use crate::domain::webhook::{Disabled, Webhook};
+use crate::domain::winback::{How, Lapse, Return, WinBack, WinBackState};
 use record::{decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -151,6 +152,12 @@ fn every_record_is_read_as_it_was_written() {
     let (host, events) = ("backend.example.com".into(), vec!["payout.*".into()]);
     check("webhook-1", &Webhook { id, host, events, failing_since: Some(NOON), disabled });
     check("consent-1", &Consent { person: two, purpose: Purpose::WinBack, given: true, at: NOON });
+    let by =
+        Return { at: NOON, transaction_id: "2000000000000002".into(), product_id: "monthly".into(), with_offer: true };
+    let lapse = Lapse { original_transaction_id: "2000000000000001".into(), ended_at: NOON, why: Ending::Billing };
+    let state = WinBackState::CameBack { code: text(), by };
+    let winback = WinBack { id, campaign: CAMPAIGN.into(), person: two, lapse, how: How::Rule, at: NOON, state };
+    check("winback-1", &winback);
     check("due-1", &due);
     check("erasure-1", &crate::domain::person::Erasure { person: one, members: vec![one, two], at: NOON });
     check("mark-1", &writer::read_mark(&*House::of(1).ledger.snapshot()).unwrap());

@@ -16,6 +16,7 @@ use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::Person;
 use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::purchase::{About, RefundWord, Share};
+use crate::domain::winback::WinBackState;
 use crate::wire::text::rfc3339;
 use serde_json::{Value, json};
 
@@ -114,6 +115,9 @@ impl View<'_> {
                 DueWhat::Release { .. } => "the hold of a completion ended".to_owned(),
                 DueWhat::Attribute { coupon, .. } => format!("earlier redemptions with coupon {coupon} were looked at"),
                 DueWhat::AskPayout { payout } => format!("payout {payout} is on its way"),
+                DueWhat::WinBack { campaign, lapse } => {
+                    format!("the end of {} was looked at for {campaign}", lapse.original_transaction_id)
+                }
                 DueWhat::Forget { .. } => "a day's claims of a network are forgotten".to_owned(),
                 DueWhat::LookUp { referee, .. } => format!("a claim of {} still waits", who(*referee)),
             },
@@ -162,6 +166,7 @@ impl View<'_> {
             }
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
             Command::SignOffer(ask) => format!("offer {} was signed for {}", ask.offer.id, who(ask.person)),
+            Command::GiveCode(ask) => format!("{} is to have a code of {} by a list", who(ask.person), ask.campaign),
             Command::SayConsent(ask) => {
                 let said = |(purpose, given): (&Purpose, &bool)| {
                     format!("{} {}", if *given { "allowed" } else { "does not allow" }, purpose.word())
@@ -211,6 +216,14 @@ impl View<'_> {
                 row.commission.decimal(),
                 row.commission.currency.as_str()
             ),
+            Put::WinBack(row) => match &row.state {
+                WinBackState::Declined { why } => format!("no code for {}: {}", (self.name)(row.person), why.word()),
+                WinBackState::Issued { .. } => format!("a code for {}", (self.name)(row.person)),
+                WinBackState::CameBack { by, .. } => {
+                    let with = if by.with_offer { "with" } else { "without" };
+                    format!("{} came back by {}, {with} the offer", (self.name)(row.person), by.transaction_id)
+                }
+            },
             Put::Payout(row) => format!("payout {} {}", row.id, row.state.word()),
             Put::Alert(row) => format!("alert {} about {}: {}", row.kind.word(), row.about, row.detail),
             Put::Claim(row) => format!("claim of {} {}", (self.name)(row.referee), row.state.word()),
@@ -239,6 +252,7 @@ impl View<'_> {
             Put::Claim(row) => ("claim", self.claim(row)),
             Put::Subscription(row) => ("subscription", self.subscription(row, at)),
             Put::Refund(row) => ("refund", self.refund(row)),
+            Put::WinBack(row) => ("winback", self.winback(row)),
             Put::Consent(row) => {
                 let mut said = consents(std::slice::from_ref(row));
                 said["user"] = (self.name)(row.person).into();

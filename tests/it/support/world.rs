@@ -488,6 +488,7 @@ pub fn campaign() -> Campaign {
         reward: RewardRules::of_days(30),
         fraud: FraudRules::NONE,
         payout: None,
+        winback: None,
     };
     let share_text = "Use code {code} for a free month: {redeem_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }

@@ -171,6 +171,7 @@ fn campaign() -> Campaign {
         reward: RewardRules::of_days(DAYS),
         fraud: FraudRules::NONE,
         payout: None,
+        winback: None,
     };
     let share_text = "Use code {code} for a free month: {share_url}".to_owned();
     Campaign { policy, share_text, refill_schedule: "0 15 * * * *".to_owned() }
