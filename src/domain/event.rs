@@ -12,6 +12,7 @@ use super::payout::{Payout, PayoutState};
 use super::policy::PoolRules;
 use super::pool::Pool;
 use super::referrer::{Reached, Referrer};
+use super::winback::WinBack;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,11 @@ pub enum Event {
     ConversionWithdrawn(Conversion),
     Payout(Payout),
     Alert(Alert),
+    /// A code was issued to somebody who left, with its end; or they came back.
+    WinBack {
+        row: WinBack,
+        expires_at: Option<At>,
+    },
     /// Asked for by hand.
     Test,
 }
@@ -59,7 +65,7 @@ pub enum Level {
 }
 
 /// Every word for an event, as receivers choose by them.
-pub const WORDS: [&str; 26] = [
+pub const WORDS: [&str; 28] = [
     "alert.cleared",
     "alert.raised",
     "claim.made",
@@ -86,6 +92,8 @@ pub const WORDS: [&str; 26] = [
     "reward.extended",
     "reward.granted",
     "webhook.test",
+    "winback.came_back",
+    "winback.code_issued",
 ];
 
 impl Event {
@@ -122,6 +130,8 @@ impl Event {
             },
             Event::Alert(row) if row.is_open() => "alert.raised",
             Event::Alert(_) => "alert.cleared",
+            Event::WinBack { row, .. } if row.came_back().is_some() => "winback.came_back",
+            Event::WinBack { .. } => "winback.code_issued",
             Event::Test => "webhook.test",
         }
     }
@@ -134,6 +144,7 @@ impl Event {
             Event::Completion(row) => Some(row.referrer),
             Event::Granted { person, .. } | Event::MilestoneReached { person, .. } => Some(*person),
             Event::Extended(row) => Some(row.to),
+            Event::WinBack { row, .. } => Some(row.person),
             Event::Pool { .. }
             | Event::Conversion(_)
             | Event::ConversionWithdrawn(_)
@@ -198,6 +209,13 @@ impl Event {
     pub fn of_payout(before: Option<&Payout>, after: &Payout) -> Option<Event> {
         let same = before.is_some_and(|before| before.state.word() == after.state.word());
         (!same).then(|| Event::Payout(after.clone()))
+    }
+
+    /// `code` is the one that was issued, where this decision issued it. A rule that did not hold is no news.
+    pub fn of_winback(before: Option<&WinBack>, after: &WinBack, code: Option<&Code>) -> Option<Event> {
+        let told = |row: &WinBack| (row.code().is_some(), row.came_back().is_some());
+        let is_news = after.code().is_some() && before.map(told) != Some(told(after));
+        is_news.then(|| Event::WinBack { row: after.clone(), expires_at: code.map(|code| code.expires_at) })
     }
 
     /// One that is raised again while it is open is the same.

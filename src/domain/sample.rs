@@ -10,6 +10,7 @@ use super::completion::{Completion, CompletionState};
 use super::conversion::{self, Conversion};
 use super::decide::share::Shelf;
 use super::decide::{Draw, Stamp};
+use super::ending::Ending;
 use super::event::{Event, Level};
 use super::extension::{Extension, ExtensionState};
 use super::id::{Id, Person};
@@ -23,6 +24,7 @@ use super::purchase::{Purchase, Source};
 use super::redemption::Redemption;
 use super::referrer::{Reached, Referrer};
 use super::reward::{Account, Part};
+use super::winback::{How, Lapse, Return, WinBack, WinBackState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -242,6 +244,17 @@ pub fn events() -> Vec<Event> {
     let pool = |level| Event::Pool { campaign: "friends".into(), level, available: 3, low_water: 10 };
     let alert = Alert::raise(AlertKind::PayoutFailed, "9", "refused".into(), NOON);
     let reached = Reached { referrals: 5, days: 365, taken: None };
+    let lapse = Lapse { original_transaction_id: "T1".into(), ended_at: NOON, why: Ending::Voluntary };
+    let winback = |state| WinBack {
+        id: Id([5; 16]),
+        campaign: "return".into(),
+        person: person(1),
+        lapse: lapse.clone(),
+        how: How::Rule,
+        at: NOON,
+        state,
+    };
+    let by = Return { at: NOON, transaction_id: "T2".into(), product_id: "monthly".into(), with_offer: true };
     let why = "refused".to_owned();
     vec![
         Event::CodeAssigned(code.clone()),
@@ -269,6 +282,8 @@ pub fn events() -> Vec<Event> {
         Event::Payout(payout(PayoutState::Cancelled { at: NOON })),
         Event::Alert(alert.clone()),
         Event::Alert(alert.cleared(NOON)),
+        Event::WinBack { row: winback(WinBackState::Issued { code: code.text.clone() }), expires_at: Some(day(90)) },
+        Event::WinBack { row: winback(WinBackState::CameBack { code: code.text, by }), expires_at: None },
         Event::Test,
     ]
 }

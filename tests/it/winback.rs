@@ -1,13 +1,17 @@
 //! Codes to come back with: who gets one and when, and who came back. Each story ends with the books checked against their
 //! journal.
 
-use crate::support::world::{World, campaign};
+use crate::support::world::{NOW, World, campaign};
+use referd::clock::ManualClock;
+use referd::config::{Secret, Webhook};
 use referd::domain::at::Span;
 use referd::domain::ending::Ending;
 use referd::domain::policy::{Kind, WinBackRules};
 use referd::fake::apple_event::{Notification, Transaction};
+use referd::fake::receiver::Receiver;
 use referd::fake::revenuecat_event::Event;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 mod list;
 
@@ -380,5 +384,33 @@ async fn a_campaign_that_is_taken_away_gives_nobody_a_code() {
     stage.world.restart().await;
     stage.play("days 30").await;
     assert_eq!(stage.outcome().await, "declined campaign_over");
+    stage.world.done().await;
+}
+
+#[tokio::test]
+async fn the_teams_server_is_told_of_codes_and_of_those_who_came_back() {
+    let team = Receiver::start(Arc::new(ManualClock::at(NOW))).await.expect("the team's server starts");
+    let mut stage = Stage::stocked(rules()).await;
+    stage.world.stop().await;
+    let notifications = &mut stage.world.config.apps[0].notifications;
+    notifications.allow_private_forwards = true;
+    notifications.webhooks.push(Webhook {
+        url: team.base_url().to_owned(),
+        secrets: vec![Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")],
+        events: vec!["winback.*".to_owned()],
+    });
+    stage.world.begin().await;
+    stage.play("buys; days 30; left VOLUNTARY; days 31; says yes; back; days 30; left VOLUNTARY; days 30").await;
+    stage.play("hours 1; back RETURN50; days 1").await;
+    stage.world.rest().await;
+    let told = |n: usize| -> Value { serde_json::from_slice(&team.received()[n].body).expect("an event is JSON") };
+    assert_eq!(team.received().len(), 2, "that there was no consent is no news");
+    let (issued, back) = (told(0), told(1));
+    assert_eq!((&issued["type"], &back["type"]), (&json!("winback.code_issued"), &json!("winback.came_back")));
+    assert_eq!((&issued["data"]["user"], &issued["data"]["status"]), (&json!(BOB), &json!("issued")));
+    assert_eq!(issued["data"]["expires_at"], stage.world.only("codes?campaign=return").await["expires_at"]);
+    let code = issued["data"]["code"].as_str().expect("a code");
+    assert!(issued["data"]["redeem_url"].as_str().is_some_and(|url| url.ends_with(code)));
+    assert_eq!((&back["data"]["code"], &back["data"]["with_offer"]), (&json!(code), &json!(true)));
     stage.world.done().await;
 }

@@ -1,6 +1,6 @@
 //! What the team's own server is told, as JSON: `{type, timestamp, app, data}`.
 
-use super::{View, alert, conversion, payout};
+use super::{View, alert, conversion, payout, time};
 use crate::domain::at::At;
 use crate::domain::event::Event;
 use crate::wire::text::{redeem_url, rfc3339};
@@ -35,6 +35,12 @@ impl View<'_> {
             Event::Conversion(row) | Event::ConversionWithdrawn(row) => conversion(row),
             Event::Payout(row) => payout(row, None),
             Event::Alert(row) => alert(row),
+            Event::WinBack { row, expires_at } => {
+                let mut told = self.winback(row);
+                let url = row.code().map(|code| redeem_url(apple_id, code.as_str()));
+                (told["redeem_url"], told["expires_at"]) = (url.into(), time(*expires_at));
+                told
+            }
             Event::Test => json!({}),
         }
     }
