@@ -37,7 +37,10 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may live without a request or a byte of an answer.
     pub idle: Duration,
-    /// How long requests in flight have once the listener stops.
+    /// How long who is connected may still ask once the listener stops: a connection that is cut off between two
+    /// requests, or before the first, loses the one that is on its way.
+    pub grace: Duration,
+    /// How long requests in flight have after that.
     pub drain: Duration,
     /// How long the rest of a refused request is read away.
     pub linger: Duration,
@@ -54,6 +57,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(5),
             head: Duration::from_secs(5),
             idle: Duration::from_secs(75),
+            grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             body_max: 2 * 1024 * 1024,

@@ -130,6 +130,7 @@ struct Edge {
     limits: Limits,
     entropy: Arc<dyn Entropy>,
     http: auto::Builder<TokioExecutor>,
+    stop: Receiver<bool>,
 }
 
 /// Returns once `stop` says true (or its sender is gone) and the requests in flight are answered or out of time.
@@ -148,6 +149,7 @@ pub async fn serve(
         limits,
         entropy,
         http: builder(),
+        stop: stop.clone(),
     });
     let mut connections = JoinSet::new();
     let mut pause = Duration::ZERO;
@@ -168,7 +170,7 @@ pub async fn serve(
                     Peer::Unix => None,
                 };
                 match seats.take(counted) {
-                    Some(seat) => drop(connections.spawn(connection(edge.clone(), stream, peer, seat, stop.clone()))),
+                    Some(seat) => drop(connections.spawn(connection(edge.clone(), stream, peer, seat))),
                     None => tracing::debug!("a connection over the limit is closed"),
                 }
             }
@@ -207,12 +209,12 @@ fn builder() -> auto::Builder<TokioExecutor> {
     http
 }
 
-async fn connection(edge: Arc<Edge>, stream: Box<dyn Io>, peer: Peer, seat: Seat, mut stop: Receiver<bool>) {
+async fn connection(edge: Arc<Edge>, stream: Box<dyn Io>, peer: Peer, seat: Seat) {
     let _seat = seat;
     let stream: Box<dyn Io> = match &edge.tls {
         None => stream,
         Some(tls) => tokio::select! {
-            () = stopped(&mut stop) => return,
+            () = edge.over() => return,
             shaken = timeout(edge.limits.handshake, tls.accept(stream)) => match shaken {
                 // The authority has seen what it came for.
                 Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROOF) => return,
@@ -238,7 +240,7 @@ async fn connection(edge: Arc<Edge>, stream: Box<dyn Io>, peer: Peer, seat: Seat
     let mut served = pin!(edge.http.serve_connection(TokioIo::new(guarded), service));
     tokio::select! {
         ended = served.as_mut() => return log_end(ended),
-        () = stopped(&mut stop) => {}
+        () = edge.over() => {}
         () = pulse.quiet_for(edge.limits.idle) => {}
     }
     served.as_mut().graceful_shutdown();
@@ -255,6 +257,12 @@ fn log_end(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
 }
 
 impl Edge {
+    /// Until the listener has stopped and whoever was connected has had time to ask.
+    async fn over(&self) {
+        stopped(&mut self.stop.clone()).await;
+        sleep(self.limits.grace).await;
+    }
+
     async fn answer(&self, mut request: Request<Incoming>, peer: Peer, refused: Option<Refusal>) -> Response {
         let version = request.version();
         let mut response = match refused.or_else(|| two_hosts(&request)) {
@@ -270,9 +278,9 @@ impl Edge {
                 self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
             }
         };
-        // Part of the body is unread, so the connection is not good for another request.
+        // The connection is not good for another request: part of the body is unread, or we stop.
         let unread = matches!(response.status(), StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
-        if unread && version <= Version::HTTP_11 {
+        if (unread || *self.stop.borrow()) && version <= Version::HTTP_11 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

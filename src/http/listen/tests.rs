@@ -384,7 +384,7 @@ async fn tls_by_both_protocols() {
 
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_flight() {
-    let server = start(Limits::default());
+    let server = start(Limits { grace: SHORT, ..Limits::default() });
     let (mut busy, mut idle, mut fresh) = (server.open().await, server.open().await, server.open().await);
     busy.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     server.gate.entered.notified().await;
@@ -412,8 +412,24 @@ async fn a_stop_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
+async fn who_is_connected_at_a_stop_may_still_ask_once() {
+    let server = start(Limits { grace: PATIENCE, ..Limits::default() });
+    let (mut fresh, mut known) = (server.open().await, server.open().await);
+    known.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    one(&mut known, "hello").await;
+    // Whoever is answered was accepted, and so was everybody before.
+    server.stop.send(true).unwrap();
+    for stream in [&mut fresh, &mut known] {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let said = rest(stream).await;
+        assert!(said.contains("200 OK") && said.contains("connection: close"), "{said}");
+    }
+    timeout(PATIENCE / 2, server.served).await.expect("nobody is left to wait for").unwrap();
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_ever() {
-    let server = start(Limits { drain: SHORT, ..Limits::default() });
+    let server = start(Limits { grace: SHORT, drain: SHORT, ..Limits::default() });
     let mut busy = server.open().await;
     busy.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     server.gate.entered.notified().await;
