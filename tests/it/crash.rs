@@ -6,7 +6,6 @@
 
 mod books;
 mod campaign;
-mod gate;
 mod story;
 
 use crate::support::disk::{Fault, Left, Tape};

@@ -2,8 +2,8 @@
 //! one command at a time and several in one commit.
 
 use super::campaign::{CAMPAIGN, NOON, adopt, my_code, policy, user};
-use super::gate::Gate;
 use crate::support::disk::{Disk, Fault, Image, Tape};
+use crate::support::gate::Gate;
 use crate::support::rng::Rng;
 use redb::Database;
 use referd::clock::ManualClock;

@@ -4,6 +4,7 @@ pub mod appliance;
 pub mod caller;
 pub mod disk;
 pub mod folder;
+pub mod gate;
 pub mod listener;
 pub mod rng;
 pub mod skipped;

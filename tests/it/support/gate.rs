@@ -1,21 +1,21 @@
-//! Holds the writer before a batch, so that the test says which commands share a commit.
+//! Holds the writer, before a batch or at the disk, for as long as the test wants.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Gate {
     state: Mutex<State>,
     turn: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     is_shut: bool,
     batches: u64,
 }
 
 impl Gate {
-    /// The writer, before each batch.
+    /// The writer, where it is to be held.
     pub fn pass(&self) {
         let mut state = self.state();
         state.batches += 1;
@@ -24,7 +24,7 @@ impl Gate {
             state = self.turn.wait(state).expect("no panic holds this lock");
         }
     }
-    /// How many batches came so far.
+    /// How often it came here so far.
     pub fn shut(&self) -> u64 {
         let mut state = self.state();
         state.is_shut = true;
