@@ -84,7 +84,7 @@ impl Section<'_> {
             return None;
         }
         let inline = self.text(key);
-        let path = self.path(&file);
+        let path = self.path(&file).map(|path| self.copy_of(&path).unwrap_or(path));
         inline.map(Source::Inline).or(path.map(|path| Source::File(file, path)))
     }
 
@@ -105,6 +105,14 @@ impl Section<'_> {
             return None;
         };
         Some(credentials.join(name))
+    }
+
+    /// What the service manager hands over of a folder beside the configuration file, which only root can read. The
+    /// name is systemd's: with `LoadCredential=secrets:…/secrets`, `secrets/x` is the credential `secrets_x`.
+    fn copy_of(&self, path: &Path) -> Option<PathBuf> {
+        let name = path.strip_prefix(&self.context.folder).ok()?.to_str()?.replace('/', "_");
+        let copy = self.context.credentials.as_ref()?.join(name);
+        copy.is_file().then_some(copy)
     }
 
     /// The text of a file that must be there, readable and not empty; its last line break left out.

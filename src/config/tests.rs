@@ -211,6 +211,20 @@ fn credentials_come_from_the_service_manager() {
 }
 
 #[test]
+fn a_folder_of_credentials_stands_for_the_folder_itself() {
+    let folder = Folder::new();
+    let text = BASE.replace("token_file = \"hush\"", "token_file = \"secrets/token\"");
+    folder.write("etc/config.toml", text.replace("_file = \"hush\"", "_file = \"secrets/hush\""));
+    folder.write("etc/secrets/token", HUSH);
+    folder.write("etc/secrets/hush", HUSH);
+    folder.write("run/secrets_token", "the service manager's copy");
+    let credentials = ("CREDENTIALS_DIRECTORY".into(), folder.0.join("run").into());
+    let read = |env: Vec<(OsString, OsString)>| load(&folder.0.join("etc/config.toml"), env).expect("a good file");
+    assert!(read(Vec::new()).admin.token.matches(HUSH.as_bytes()), "by hand");
+    assert!(read(vec![credentials]).admin.token.matches(b"the service manager's copy"), "in the unit");
+}
+
+#[test]
 fn faults_of_an_app() {
     let all = BASE.find("[apps.alma]").map(|at| &BASE[at..]).expect("it is there");
     check(all, "", &["apps"]);
