@@ -4,7 +4,7 @@ use crate::entropy::Entropy;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,11 +20,17 @@ pub const STILL_NEEDED: &[(&str, &str)] = &[
 ];
 
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
-    #[error("{} exists already; nothing was written", .0.display())]
-    Exists(PathBuf),
-    #[error("{} cannot be written: {why}", path.display())]
-    Write { path: PathBuf, why: std::io::Error },
+#[error("{} cannot be written: {why}", path.display())]
+pub struct InitError {
+    path: PathBuf,
+    why: std::io::Error,
+}
+
+/// What `init` found and made, `config.toml` first.
+#[derive(Default)]
+pub struct Outcome {
+    pub made: Vec<PathBuf>,
+    pub kept: Vec<PathBuf>,
 }
 
 /// A fresh secret: 32 random bytes as base64url.
@@ -41,25 +47,23 @@ pub fn signing_secret(entropy: &dyn Entropy) -> String {
     format!("whsec_{}", STANDARD.encode(bytes))
 }
 
-/// Writes `config.toml` and its fresh secrets below `folder`; returns what was written.
-pub fn init(folder: &Path, entropy: &dyn Entropy) -> Result<Vec<PathBuf>, InitError> {
-    let config = folder.join("config.toml");
-    let secrets: Vec<PathBuf> = FRESH.iter().map(|name| folder.join(name)).collect();
-    // A dangling link is in the way as well.
-    if let Some(there) = std::iter::once(&config).chain(&secrets).find(|path| path.symlink_metadata().is_ok()) {
-        return Err(InitError::Exists(there.clone()));
-    }
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |why| InitError::Write { path, why }
-    };
+/// Writes what is missing of `config.toml` and its fresh secrets below `folder`.
+pub fn init(folder: &Path, entropy: &dyn Entropy) -> Result<Outcome, InitError> {
+    let failed = |path: &Path, why| InitError { path: path.to_owned(), why };
     let home = folder.join("secrets");
-    DirBuilder::new().mode(0o700).recursive(true).create(&home).map_err(failed(&home))?;
-    for path in &secrets {
-        write(path, 0o600, &format!("{}\n", token(entropy))).map_err(failed(path))?;
+    DirBuilder::new().mode(0o700).recursive(true).create(&home).map_err(|why| failed(&home, why))?;
+    let config = [("config.toml", 0o644, EXAMPLE.to_owned())];
+    let secrets = FRESH.iter().map(|name| (*name, 0o600, format!("{}\n", token(entropy))));
+    let mut outcome = Outcome::default();
+    for (name, mode, text) in config.into_iter().chain(secrets) {
+        let path = folder.join(name);
+        match write(&path, mode, &text) {
+            Ok(()) => outcome.made.push(path),
+            Err(why) if why.kind() == ErrorKind::AlreadyExists => outcome.kept.push(path),
+            Err(why) => return Err(failed(&path, why)),
+        }
     }
-    write(&config, 0o644, EXAMPLE).map_err(failed(&config))?;
-    Ok(std::iter::once(config).chain(secrets).collect())
+    Ok(outcome)
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
@@ -67,10 +71,15 @@ fn write(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
 }
 
 /// What was written, and what is still to be done.
-pub fn report(written: &[PathBuf]) -> String {
-    let made: String = written.iter().map(|path| format!("wrote {}\n", path.display())).collect();
+pub fn report(outcome: &Outcome) -> String {
+    let lines = |word: &str, paths: &[PathBuf]| -> String {
+        paths.iter().map(|path| format!("{word} {}\n", path.display())).collect()
+    };
+    let (made, kept) = (lines("wrote", &outcome.made), lines("kept", &outcome.kept));
     let needed: String = STILL_NEEDED.iter().map(|(path, what)| format!("  {path}: {what}\n")).collect();
-    format!("{made}\nStill needed, beside config.toml:\n{needed}\nThen edit config.toml and run `referd check`.\n")
+    format!(
+        "{made}{kept}\nStill needed, beside config.toml:\n{needed}\nThen edit config.toml and run `referd check`.\n"
+    )
 }
 
 #[cfg(test)]
@@ -97,7 +106,8 @@ mod tests {
     #[test]
     fn what_init_writes_lacks_only_what_it_names() {
         let folder = Folder::new();
-        let written = init(&folder.0, &SeededEntropy::new(2)).expect("an empty folder");
+        let outcome = init(&folder.0, &SeededEntropy::new(2)).expect("an empty folder");
+        let written = &outcome.made;
         let mode = |path: &Path| path.metadata().expect("it was written").permissions().mode() & 0o777;
         assert_eq!(mode(&folder.0.join("secrets")), 0o700);
         assert_eq!(written.len(), 1 + FRESH.len());
@@ -108,20 +118,21 @@ mod tests {
         assert_eq!(problems.len(), STILL_NEEDED.len(), "{problems:?}");
         for (path, what) in STILL_NEEDED {
             assert!(problems.iter().any(|p| p.what.contains(path)), "{path}");
-            assert!(report(&written).contains(&format!("{path}: {what}")), "{path}");
+            assert!(report(&outcome).contains(&format!("{path}: {what}")), "{path}");
             folder.write(path, "-----BEGIN SOMETHING-----");
         }
         assert_eq!(load(&written[0], []).err(), None);
     }
 
     #[test]
-    fn nothing_is_overwritten_and_nothing_half_written() {
+    fn nothing_is_overwritten_and_the_rest_is_written() {
         for there in ["config.toml", "secrets/rc-authorization"] {
             let folder = Folder::new();
             folder.write(there, "mine");
-            let error = init(&folder.0, &SeededEntropy::new(3)).expect_err(there);
-            assert!(error.to_string().contains(there), "{error}");
-            assert_eq!(folder.files(), [there], "{there}");
+            let outcome = init(&folder.0, &SeededEntropy::new(3)).expect("the folder can be written");
+            assert_eq!(outcome.kept, [folder.0.join(there)]);
+            assert!(report(&outcome).contains(&format!("kept {}", folder.0.join(there).display())));
+            assert_eq!(folder.files().len(), 1 + FRESH.len(), "{there}");
             assert_eq!(std::fs::read_to_string(folder.0.join(there)).ok().as_deref(), Some("mine"));
         }
     }
