@@ -35,6 +35,12 @@ impl Clock for ManualClock {
     }
 }
 
+/// The clock by which systemd orders what it is told.
+pub fn monotonic_micros() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
 /// Measures how long something takes; no decision sees it.
 pub struct Stopwatch(std::time::Instant);
 

@@ -5,6 +5,7 @@
 use clap::Parser;
 use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
+use referd::cli::systemd::{Manager, Sockets};
 use referd::cli::{check, demo, doctor, explain, import, log, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
@@ -19,7 +20,7 @@ const AGAIN: u8 = 75;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let env: check::Environment = std::env::vars_os().collect();
-    let filter = env.iter().find(|(name, _)| name == "RUST_LOG").and_then(|(_, value)| value.to_str());
+    let filter = check::variable(&env, "RUST_LOG");
     match run(&cli, &env, filter) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
@@ -38,8 +39,8 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             Ok(DONE)
         }
         Verb::Init => match config::init::init(Path::new("."), &SystemEntropy) {
-            Ok(written) => {
-                eprintln!("{}", config::init::report(&written));
+            Ok(outcome) => {
+                eprintln!("{}", config::init::report(&outcome));
                 Ok(DONE)
             }
             Err(error) => {
@@ -54,7 +55,8 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         }
         Verb::Serve => with(load(), |config| {
             log::start(filter, config.log_level);
-            let end = runtime()?.block_on(serve::run(config))?;
+            let (sockets, manager) = (Sockets::of(env)?, Manager::of(env));
+            let end = runtime()?.block_on(serve::run(config, sockets, &manager))?;
             Ok(if end == End::Told { DONE } else { AGAIN })
         }),
         Verb::Demo(asked) => {

@@ -1,8 +1,9 @@
 //! The appliance put together: ledgers, what runs by itself, listeners.
 
 use super::certificate;
+use super::systemd::Sockets;
 use crate::clock::Clock;
-use crate::config::{self, AdminListen, Algorithm, Config, JwtKey, Secret};
+use crate::config::{self, Algorithm, Config, JwtKey, Secret};
 use crate::domain::decide::pool::Adopt;
 use crate::domain::decide::webhook::AdoptWebhooks;
 use crate::domain::decide::{By, Command};
@@ -11,7 +12,7 @@ use crate::entropy::{Ahead, Entropy};
 use crate::http::app::Signer;
 use crate::http::front::App;
 use crate::http::limits::Limits;
-use crate::http::listen::{Listener, serve};
+use crate::http::listen::serve;
 use crate::http::meter::Meter;
 use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
@@ -63,6 +64,7 @@ pub struct House {
 impl House {
     pub async fn start(
         config: Config,
+        mut sockets: Sockets,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         motor: Motor,
@@ -98,14 +100,8 @@ impl House {
         let limits = Limits { trusted: trusted(&config), ..Limits::default() };
         let (shown, certificates) = certificate::open(&config, &clock)?.unzip();
         let tls = shown.clone().map(tls::server_config).transpose()?;
-        let public = Listener::tcp(config.server.listen)
-            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
-        let private = match &config.admin.listen {
-            AdminListen::Tcp(address) => Listener::tcp(*address).with_context(|| format!("cannot listen on {address}")),
-            AdminListen::Unix(path) => {
-                Listener::unix(path).await.with_context(|| format!("cannot listen on {}", path.display()))
-            }
-        }?;
+        let public = sockets.public(&config.server)?;
+        let private = sockets.admin(&config.admin.listen).await?;
         let address = public.address().context("the public listener has no address")?;
         let admin_address = private.address();
         let mut listeners = JoinSet::new();

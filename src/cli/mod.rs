@@ -14,4 +14,5 @@ pub mod offline;
 pub mod rules;
 pub mod serve;
 pub mod show;
+pub mod systemd;
 pub mod verify;

@@ -1,10 +1,12 @@
 //! Runs the appliance until it is told to stop, or the disk fails.
 
 use super::house::{House, Motor};
+use super::systemd::{Manager, Sockets};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
 use anyhow::Result;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,22 +18,33 @@ pub enum End {
     Disk,
 }
 
-pub async fn run(config: Config) -> Result<End> {
+pub async fn run(config: Config, sockets: Sockets, manager: &Manager) -> Result<End> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hup = signal(SignalKind::hangup())?;
     let data = config.data_dir.display().to_string();
-    let house = House::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy), Motor::Running).await?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let house = House::start(config, sockets, clock, entropy, Motor::Running).await?;
     let admin = house.admin.map_or_else(|| "unix socket".to_owned(), |address| address.to_string());
     tracing::info!(public = %house.public, admin, data, "referd serves");
-    let end = loop {
-        tokio::select! {
-            _ = term.recv() => break End::Told,
-            _ = int.recv() => break End::Told,
-            _ = hup.recv() => house.reload(),
-            () = house.failed() => break End::Disk,
+    manager.ready();
+    let end = {
+        let mut watching = pin!(manager.watch(&house.apps));
+        loop {
+            tokio::select! {
+                _ = term.recv() => break End::Told,
+                _ = int.recv() => break End::Told,
+                _ = hup.recv() => {
+                    manager.reloading();
+                    house.reload();
+                    manager.ready();
+                }
+                () = house.failed() => break End::Disk,
+                never = &mut watching => match never {},
+            }
         }
     };
     tracing::info!("referd finishes what it was asked, and stops");
+    manager.stopping();
     house.stop().await;
     Ok(end)
 }

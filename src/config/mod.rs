@@ -63,6 +63,13 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
 }
 
+impl Server {
+    /// Plain http is for this machine and for proxies.
+    pub fn may_listen_on(&self, address: SocketAddr) -> bool {
+        self.tls != Tls::Off || !self.trusted_proxies.is_empty() || address.ip().to_canonical().is_loopback()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
     /// Paths, not contents: the listener reads them again when they change.

@@ -3,9 +3,11 @@
 use super::front::App;
 use super::problem::Problem;
 use super::tls::Certificates;
+use crate::ledger::{Fail, Ledger};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A durable write younger than this need not be tried again.
 const FRESH_MILLIS: i64 = 2_000;
@@ -15,7 +17,24 @@ pub async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Every ledger wrote durably within the last seconds, every key is there, and a certificate that holds.
+/// Why a ledger is not known to write durably.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ill {
+    #[error("the disk does not answer")]
+    Silent,
+    #[error("{0}")]
+    Fails(#[from] Fail),
+}
+
+/// Whether a ledger wrote durably within the last seconds, or does so now.
+pub async fn writes(ledger: &Ledger) -> Result<(), Ill> {
+    if ledger.silence() <= FRESH_MILLIS {
+        return Ok(());
+    }
+    timeout(PATIENCE, ledger.beat()).await.map_err(|_| Ill::Silent)?.map_err(Ill::Fails)
+}
+
+/// Every ledger writes durably, every key is there, and a certificate that holds.
 pub async fn ready(apps: &[Arc<App>], certificates: Option<&Certificates>) -> Response {
     if let Some(fault) = certificates.and_then(Certificates::fault) {
         return Problem::unavailable(fault).into_response();
@@ -24,13 +43,10 @@ pub async fn ready(apps: &[Arc<App>], certificates: Option<&Certificates>) -> Re
         if app.verifier.as_ref().and_then(|verifier| verifier.key_set()).is_some_and(|set| !set.is_loaded()) {
             return Problem::unavailable("the users' keys have not been read yet").into_response();
         }
-        if app.ledger.silence() <= FRESH_MILLIS {
-            continue;
-        }
-        match tokio::time::timeout(PATIENCE, app.ledger.beat()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(fail)) => return Problem::from(fail).into_response(),
-            Err(_) => return Problem::unavailable("the disk does not answer").into_response(),
+        match writes(&app.ledger).await {
+            Ok(()) => {}
+            Err(Ill::Fails(fail)) => return Problem::from(fail).into_response(),
+            Err(Ill::Silent) => return Problem::unavailable(Ill::Silent.to_string()).into_response(),
         }
     }
     "ready\n".into_response()

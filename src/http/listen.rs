@@ -47,10 +47,15 @@ pub enum Peer {
     Unix,
 }
 
-/// A socket that was handed over already listening is one of the variants as it is, without a file to remove.
 pub enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener, Option<SocketFile>),
+}
+
+/// A socket that listened before this process began, and will do so when it has ended.
+pub enum Handed {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
 }
 
 /// Removed with the listener, unless somebody has put another in its place.
@@ -86,6 +91,19 @@ impl Listener {
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         let file = SocketFile { path: path.to_owned(), inode: fs::symlink_metadata(path)?.ino() };
         Ok(Listener::Unix(socket.listen(BACKLOG)?, Some(file)))
+    }
+
+    pub fn over(handed: Handed) -> io::Result<Listener> {
+        match handed {
+            Handed::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                TcpListener::from_std(socket).map(Listener::Tcp)
+            }
+            Handed::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                UnixListener::from_std(socket).map(|socket| Listener::Unix(socket, None))
+            }
+        }
     }
 
     /// Where a TCP listener listens: the port that was chosen for port 0.

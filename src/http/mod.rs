@@ -6,7 +6,7 @@ pub mod app;
 mod extract;
 pub mod front;
 mod guard;
-mod health;
+pub mod health;
 mod inbound;
 pub mod limits;
 pub mod listen;

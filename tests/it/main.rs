@@ -44,6 +44,7 @@ mod share;
 mod source;
 mod story;
 mod subscription;
+mod systemd;
 mod tidy;
 mod webhook;
 mod winback;

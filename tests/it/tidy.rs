@@ -35,7 +35,9 @@ const ROOMS: &[Room] = &[
 
 /// Words, and the only rooms that name them.
 const WORDS: &[(&[&str], &[&str])] = &[
-    (&["redb", "ciborium", "rustix"], &["ledger"]),
+    (&["redb", "ciborium"], &["ledger"]),
+    (&["rustix"], &["ledger", "clock"]),
+    (&["listenfd"], &["cli"]),
     (&["reqwest"], &["outside"]),
     (&["toml", "strsim"], &["config"]),
     (&["clap", "anyhow"], &["cli", "main"]),

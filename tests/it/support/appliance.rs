@@ -12,6 +12,8 @@ use referd::fake::revenuecat::{self as revenuecat, RevenueCat};
 use referd::fake::tremendous::{self, Tremendous};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -147,8 +149,34 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
 
     /// Starts the program and waits for its first answer.
     pub async fn start(&self) -> Appliance {
+        self.run(self.command("serve")).await
+    }
+
+    /// The same as systemd does it: with the public socket, and with what else the unit says.
+    pub async fn start_on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> Appliance {
+        self.run(self.on(socket, variables)).await
+    }
+    /// What it says when it does not want the socket.
+    pub fn fails_on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> String {
+        let out = self.on(socket, variables).output().expect("the program can be started");
+        assert_eq!(out.status.code(), Some(1));
+        String::from_utf8(out.stderr).expect("messages are text")
+    }
+
+    fn on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> Command {
+        let serve = self.command("serve");
+        // The shell becomes the program, whose number must be known before it begins.
+        let mut command = Command::new("sh");
+        command.args(["-c", "LISTEN_PID=$$ exec \"$@\" 3<&0 </dev/null", "sh"]).arg(serve.get_program());
+        command.args(serve.get_args()).env("RUST_LOG", self.filter);
+        command.envs([("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "public")]).envs(variables.iter().copied());
+        command.stdin(OwnedFd::from(socket.try_clone().expect("a socket can be shared")));
+        command
+    }
+
+    async fn run(&self, mut command: Command) -> Appliance {
         let watch = Stopwatch::start();
-        let mut process = self.command("serve").stderr(Stdio::piped()).spawn().expect("the program can be started");
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the program can be started");
         let stderr = process.stderr.take().expect("it was asked for");
         let (told, ready) = oneshot::channel();
         let log = self.log.clone();
@@ -265,10 +293,13 @@ impl Appliance {
         self.process.kill().expect("the process runs");
         self.process.wait().expect("it ended");
     }
+    pub fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().expect("there is kill").success());
+    }
     /// SIGTERM: what was begun is finished.
     pub async fn stop(mut self) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill").success());
+        self.signal("TERM");
         let ended = tokio::task::spawn_blocking(move || self.process.wait().expect("it ended"));
         assert!(ended.await.expect("waiting does not panic").success());
     }

@@ -5,6 +5,7 @@ use super::caller::{ADMIN_TOKEN, Caller, HOOK_AUTHORIZATION, SERVER_KEY};
 use super::folder::Folder;
 use super::tokens::{private_pem, public_point};
 use referd::cli::house::{House, Motor};
+use referd::cli::systemd::Sockets;
 use referd::clock::{Clock, ManualClock};
 use referd::config::{self, AdminListen, Auth, Campaign, Config, Secret, Server, Tls};
 use referd::domain::at::{At, Span};
@@ -380,7 +381,9 @@ impl Drop for World {
 
 async fn open(config: &Config, clock: &Arc<ManualClock>) -> House {
     let entropy = Arc::new(SeededEntropy::new(1));
-    House::start(config.clone(), clock.clone(), entropy, Motor::ByHand).await.expect("the house starts")
+    House::start(config.clone(), Sockets::default(), clock.clone(), entropy, Motor::ByHand)
+        .await
+        .expect("the house starts")
 }
 
 /// Apple's notifications come to the addresses of this house.

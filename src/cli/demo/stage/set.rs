@@ -2,6 +2,7 @@
 
 use super::{ANY_PORT, BATCH, DAYS, Folder, Keys, OFFER, PRODUCT, Stage};
 use crate::cli::house::{House, Motor};
+use crate::cli::systemd::Sockets;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, AdminListen, App, Auth, Campaign, Config, Secret, Server, Tls, init::token};
 use crate::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
@@ -71,7 +72,7 @@ impl Stage {
             admin: config::Admin { listen: AdminListen::Tcp(ANY_PORT), token: keys.admin.clone() },
             apps: vec![app],
         };
-        let house = House::start(config, clock.clone(), Arc::new(entropy), Motor::Running).await?;
+        let house = House::start(config, Sockets::default(), clock.clone(), Arc::new(entropy), Motor::Running).await?;
         let admin = house.admin.context("the private listener has no address")?;
         let admin_url = format!("http://{admin}");
         let stage = Stage { house, apple, store, revenuecat, clock, url, admin_url, keys, folder };
