@@ -6,7 +6,7 @@ use clap::Parser;
 use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
 use referd::cli::systemd::{Manager, Sockets};
-use referd::cli::{check, demo, doctor, explain, import, log, rules, serve, verify};
+use referd::cli::{check, completions, demo, doctor, explain, import, log, man, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use std::path::Path;
@@ -84,6 +84,8 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             let done = runtime()?.block_on(rules::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),
+        Verb::Completions(asked) => completions::run(asked).map(|()| DONE),
+        Verb::Man(asked) => man::run(asked).map(|()| DONE),
         Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),
         Verb::Verify(asked) => with(load(), |config| {
             let good = verify::run(Some(&config), asked)?;

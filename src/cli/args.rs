@@ -43,6 +43,10 @@ pub enum Verb {
     Rules(Rules),
     /// Makes a fresh random secret.
     Token(Token),
+    /// Prints what a shell needs to complete commands and options.
+    Completions(Completions),
+    /// Writes the manual pages into a folder.
+    Man(Man),
 }
 
 #[derive(Args)]
@@ -114,4 +118,14 @@ pub struct Verify {
     /// A ledger file instead of the configured ones. It must not be in use.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub struct Man {
+    pub folder: PathBuf,
 }

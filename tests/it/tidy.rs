@@ -40,7 +40,7 @@ const WORDS: &[(&[&str], &[&str])] = &[
     (&["listenfd"], &["cli"]),
     (&["reqwest"], &["outside"]),
     (&["toml", "strsim"], &["config"]),
-    (&["clap", "anyhow"], &["cli", "main"]),
+    (&["clap", "clap_complete", "clap_mangen", "anyhow"], &["cli", "main"]),
     (&["tokio_cron_scheduler"], &["motor"]),
     (&["axum", "hyper", "hyper_util", "http_body_util", "rustls", "tokio_rustls", "tower"], &["http", "fake", "cli"]),
     (&["askama"], &["http"]),
