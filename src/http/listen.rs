@@ -178,7 +178,7 @@ pub async fn serve(
                 pause = Duration::ZERO;
                 continue;
             }
-            accepted = listener.accept_after(pause) => accepted,
+            accepted = listener.accept_after(pause), if connections.len() < edge.limits.connections => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -189,7 +189,7 @@ pub async fn serve(
                 };
                 match seats.take(counted) {
                     Some(seat) => drop(connections.spawn(connection(edge.clone(), stream, peer, seat))),
-                    None => tracing::debug!("a connection over the limit is closed"),
+                    None => tracing::debug!("one connection too many from an address is closed"),
                 }
             }
             Err(error) if is_the_peers(&error) => {}

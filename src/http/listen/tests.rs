@@ -300,15 +300,17 @@ async fn expect_100_continue() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_are_closed_at_once() {
+async fn connections_over_the_limit_wait_for_their_turn() {
     let server = start(Limits { connections: 1, ..Limits::default() });
-    let mut first = server.open().await;
-    first.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    one(&mut first, "hello").await;
-    let mut second = server.open().await;
-    assert!(matches!(timeout(PATIENCE, second.read(&mut [0])).await.unwrap(), Ok(0) | Err(_)));
-    first.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    one(&mut first, "hello").await;
+    let (mut first, mut second) = (server.open().await, server.open().await);
+    second.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    for _ in 0..2 {
+        first.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        one(&mut first, "hello").await;
+    }
+    assert!(second.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    drop(first);
+    one(&mut second, "hello").await;
 }
 
 type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
