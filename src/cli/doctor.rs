@@ -6,6 +6,7 @@ mod outside;
 use super::{admin, show};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
+use crate::domain::alert::AlertKind;
 use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
 use hyper::{Method, StatusCode};
@@ -75,6 +76,7 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     findings.extend(certificate(&stats["certificate"]));
     findings.extend(sources(&stats));
     findings.push(deliveries(&stats));
+    findings.extend(refunds(config, app).await?);
     let pools = get(config, app, "pool").await?.unwrap_or_default();
     findings.extend(outside::budget(&pools, &rfc3339(SystemClock.now())));
     if app.app_store_server.is_none() {
@@ -140,6 +142,32 @@ fn deliveries(stats: &Value) -> Finding {
             Finding::new("deliveries", Verdict::Bad, what, remedy)
         }
     }
+}
+
+/// Who answers Apple's questions about refunds, and whether they are answered.
+async fn refunds(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
+    let check = "refund questions";
+    if !app.refunds.rules.answers_any() {
+        let elsewhere = Finding::good(check, "RevenueCat answers Apple, and referd does not");
+        return Ok(app.refunds.revenuecat_answers.then_some(elsewhere).into_iter().collect());
+    }
+    let mut findings = vec![if app.revenuecat.is_some() {
+        let what = "referd answers Apple. Whether RevenueCat does too cannot be seen from here: then two answers to one \
+                    question race, and RevenueCat's claims a consent that nobody recorded";
+        let remedy = "see that RevenueCat does not handle refund requests (in the settings of its App Store app)";
+        Finding::new(check, Verdict::Doubtful, what, remedy)
+    } else {
+        Finding::good(check, "referd answers Apple")
+    }];
+    let alerts = get(config, app, "alerts?status=open&limit=500").await?.unwrap_or_default();
+    let is_ours = |alert: &&Value| alert["kind"] == AlertKind::RefundUnanswered.word();
+    let unanswered = alerts["items"].as_array().map_or(0, |all| all.iter().filter(is_ours).count());
+    if unanswered > 0 {
+        let what = format!("{unanswered} were not answered in time, or are not yet and it ends soon");
+        let remedy = "GET /admin/refunds says why; POST …/alerts/{id}/clear once it was looked at";
+        findings.push(Finding::new(check, Verdict::Bad, what, remedy));
+    }
+    Ok(findings)
 }
 
 /// Apple sends a TEST notification to the address in App Store Connect: did it come here?

@@ -209,6 +209,8 @@ async fn open_app(
     let adopt = Command::AdoptWebhooks(AdoptWebhooks { webhooks: app.notifications.listed() });
     ledger.submit(Entry::new(adopt, By::House)).await?;
     retire(&ledger, app).await?;
+    let adopt = Command::AdoptRefunds(app.refunds.rules.clone());
+    ledger.submit(Entry::new(adopt, By::House)).await?;
     let apple = Arc::new(signed_by_apple(app)?);
     let courier = Courier::new(&app.name, ledger.clone(), outside(app, client, clock, &apple, &ledger)?, clock.clone());
     let interrupted = courier.recover().await?;
@@ -285,6 +287,7 @@ fn outside(
                 bundle_id: app.bundle_id.clone(),
                 apple_id: app.apple_id,
                 hand_on: app.notifications.hand_on(Some("application/json")),
+                refund_api: app.refunds.api,
                 ledger: ledger.clone(),
                 clock: clock.clone(),
             })

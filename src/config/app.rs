@@ -3,7 +3,7 @@
 use super::section::{Section, child, is_name, note};
 use super::{
     Algorithm, App, AppStoreConnect, AppStoreServer, Auth, DeviceCheck, Fault, Jwt, JwtKey, Notifications, RevenueCat,
-    campaign, forward, offer, payout, reserved, secret, url, webhook,
+    campaign, forward, offer, payout, refund, secret, url, webhook,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ const ROUTES: &[&str] = &[
     "pool",
     "reconciliation",
     "redemptions",
+    "refunds",
     "rules",
     "stats",
     "users",
@@ -81,7 +82,7 @@ fn app(name: String, mut s: Section<'_>, public_url: Option<&str>) -> Option<App
     let own = public_url.map(|url| format!("{url}{base_path}"));
     let notifications = notifications(s.table_or_empty("notifications"), own.as_deref());
     let offers = offer::offers(&mut s);
-    reserved::app(&mut s);
+    let refunds = refund::refunds(s.table_or_empty("refunds"), asks_apple, has_revenuecat);
     let campaigns = campaign::campaigns(&mut s, asks_apple);
     let default_campaign = default_campaign(&mut s, &campaigns);
 
@@ -120,6 +121,7 @@ fn app(name: String, mut s: Section<'_>, public_url: Option<&str>) -> Option<App
         tremendous,
         notifications,
         offers,
+        refunds,
         campaigns,
     })
 }

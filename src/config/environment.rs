@@ -10,7 +10,7 @@ use toml::{Table, Value};
 const PREFIX: &str = "REFERD__";
 
 /// Keys that hold tables by number; any other missing level is a table by name.
-const LISTS: &[&str] = &["campaigns", "offers", "webhooks", "milestones"];
+const LISTS: &[&str] = &["campaigns", "offers", "products", "webhooks", "milestones"];
 
 /// Writes the overrides into `table` as text; the reader gives them their type.
 /// Returns the keys that were set, and what could not be.

@@ -11,6 +11,7 @@ pub mod init;
 mod network;
 mod offer;
 mod payout;
+mod refund;
 mod reserved;
 mod resolve;
 mod schedule;
@@ -30,6 +31,7 @@ pub use secret::Secret;
 pub use url::authority;
 
 use crate::domain::at::Span;
+use crate::domain::consumption::{Api, RefundRules};
 use crate::domain::decide::webhook::Listed;
 use crate::domain::offer::Offer;
 use crate::domain::policy::Policy;
@@ -125,6 +127,7 @@ pub struct App {
     pub notifications: Notifications,
     /// Each has its own id. None where `app_store_server` is absent, whose key signs them.
     pub offers: Vec<Offer>,
+    pub refunds: Refunds,
     pub campaigns: Vec<Campaign>,
 }
 
@@ -268,6 +271,16 @@ impl Notifications {
     pub fn max_age(&self) -> Option<Span> {
         (self.max_age_days > 0).then_some(Span::days(self.max_age_days.into()))
     }
+}
+
+/// How Apple's questions about refunds are answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refunds {
+    /// None are answered where `app_store_server` is absent, or RevenueCat answers.
+    pub rules: RefundRules,
+    pub api: Api,
+    /// What the owner says of RevenueCat: nobody can see it from here.
+    pub revenuecat_answers: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,3 @@ pub(super) fn backup(mut s: Section<'_>) {
     s.parsed("schedule", schedule::schedule);
     s.number("keep", 1..=10_000);
 }
-
-pub(super) fn app(s: &mut Section<'_>) {
-    if let Some(mut refunds) = s.table("refunds") {
-        refunds.flag("answer", false);
-        refunds.choice("preference", &[("DECLINE", ()), ("GRANT_FULL", ()), ("GRANT_PRORATED", ())]);
-    }
-}

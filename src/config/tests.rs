@@ -516,7 +516,9 @@ apps.alma.notifications.webhooks[0].secret apps.alma.notifications.webhooks[0].s
 apps.alma.notifications.webhooks[0].events
 apps.alma.notifications.webhooks[0].previous_secret
 apps.alma.notifications.webhooks[0].previous_secret_file
-apps.alma.refunds.answer apps.alma.refunds.preference
+apps.alma.refunds.answer apps.alma.refunds.preference apps.alma.refunds.api apps.alma.refunds.revenuecat_answers
+apps.alma.refunds.products[0].product_id apps.alma.refunds.products[0].answer
+apps.alma.refunds.products[0].preference apps.alma.refunds.products[0].sample_content
 apps.alma.tremendous.api_key apps.alma.tremendous.api_key_file apps.alma.tremendous.base_url
 apps.alma.tremendous.funding_source_id apps.alma.tremendous.campaign_id apps.alma.tremendous.webhook_key
 apps.alma.tremendous.webhook_key_file

@@ -9,11 +9,9 @@ pub(super) const REMEDY: &str = "a later version brings it";
 type Asks = fn(&Value) -> bool;
 
 const GIVEN: Asks = |_| true;
-const TRUE: Asks = |v| v.as_bool() == Some(true);
 
 /// Keys, and which of their values ask for something.
-const LIST: &[(&str, Asks)] =
-    &[("backup", GIVEN), ("apps.*.refunds.answer", TRUE), ("apps.*.refunds.preference", GIVEN)];
+const LIST: &[(&str, Asks)] = &[("backup", GIVEN)];
 
 /// Whether this value asks for a feature that is not there. `shape` names apps `*` and entries `[]`.
 pub(super) fn asked(shape: &str, value: &Value) -> bool {
@@ -48,17 +46,8 @@ mod tests {
             ("[apps.alma.notifications]", &[]),
             ("[apps.alma.notifications]\nmax_age_days = 0", &[]),
             ("[apps.alma.notifications]\nforward_to = []\nallow_private_forwards = true", &[]),
-            ("[apps.alma.refunds]\nanswer = false", &[]),
-            ("[apps.alma.refunds]\nanswer = true", &["apps.alma.refunds.answer"]),
-            ("[apps.alma.refunds]\npreference = \"DECLINE\"", &["apps.alma.refunds.preference"]),
         ] {
             check(&format!("{lines}\n{BASE}"), expected, lines);
         }
-    }
-
-    #[test]
-    fn the_environment_may_not_ask_either() {
-        let typed = ("REFERD__APPS__ALMA__REFUNDS__ANSWER", "true");
-        assert!(loaded(BASE, &[typed]).is_err_and(|p| p.len() == 1 && p[0].what == WHAT));
     }
 }

@@ -25,6 +25,8 @@ pub enum AlertKind {
     CustomCodeFailed,
     /// One who is told of events is told nothing more.
     WebhookDisabled,
+    /// Apple asks about a refund, and gets no answer.
+    RefundUnanswered,
 }
 
 impl AlertKind {
@@ -35,6 +37,7 @@ impl AlertKind {
             AlertKind::PayoutFailed => "payout_failed",
             AlertKind::CustomCodeFailed => "custom_code_failed",
             AlertKind::WebhookDisabled => "webhook_disabled",
+            AlertKind::RefundUnanswered => "refund_unanswered",
         }
     }
 }

@@ -8,14 +8,17 @@ use serde::{Deserialize, Serialize};
 pub enum Purpose {
     /// A code may be sent that is to win them back.
     WinBack,
+    /// Apple may be told how a purchase was used, once a refund of it is asked for.
+    RefundData,
 }
 
 impl Purpose {
-    pub const ALL: [Purpose; 1] = [Purpose::WinBack];
+    pub const ALL: [Purpose; 2] = [Purpose::WinBack, Purpose::RefundData];
 
     pub fn word(self) -> &'static str {
         match self {
             Purpose::WinBack => "win_back",
+            Purpose::RefundData => "refund_data",
         }
     }
 }

@@ -15,11 +15,13 @@ pub mod outcome;
 pub mod partner;
 pub mod payout;
 pub mod pool;
+pub mod question;
 pub mod reconciliation;
 pub mod report;
 pub mod review;
 pub mod share;
 pub mod webhook;
+pub mod usage;
 pub mod winback;
 
 use super::alert::Alert;
@@ -31,6 +33,7 @@ use super::claim::Claim;
 use super::code::{Code, CodeText};
 use super::completion::Completion;
 use super::consent::Consent;
+use super::consumption::RefundRules;
 use super::conversion::Conversion;
 use super::delivery::{Effect, Item, ItemId};
 use super::download::Download;
@@ -46,6 +49,7 @@ use super::person::{Alias, Erasure, Move};
 use super::policy::{Policy, Rules};
 use super::pool::{Place, Pool};
 use super::purchase::{Report, Source};
+use super::question::Question;
 use super::reconciliation::Reconciliation;
 use super::redemption::Redemption;
 use super::referrer::Referrer;
@@ -53,6 +57,7 @@ use super::refund::Refund;
 use super::reward::Account;
 use super::sale::Sale;
 use super::subscription::Subscription;
+use super::usage::Usage;
 use super::webhook::Webhook;
 use super::winback::{Declined, WinBack};
 use serde::{Deserialize, Serialize};
@@ -108,7 +113,9 @@ pub enum Command {
     EnableWebhook(webhook::EnableWebhook),
     TestWebhooks(webhook::TestWebhooks),
     EraseUser(erasure::EraseUser),
+    AdoptRefunds(RefundRules),
     SayConsent(consent::SayConsent),
+    SayUsage(usage::SayUsage),
     GiveCode(winback::GiveCode),
 }
 
@@ -144,7 +151,10 @@ pub enum Put {
     Claim(Claim),
     Subscription(Subscription),
     Refund(Refund),
+    RefundRules(RefundRules),
     Consent(Consent),
+    Usage(Usage),
+    Question(Question),
     WinBack(WinBack),
     Download(Download),
     Hearing(Hearing),
@@ -295,6 +305,7 @@ pub enum Reply {
     Erased(Erasure),
     /// What they allow by now, by purpose.
     Consents(Vec<Consent>),
+    Usage(Usage),
 }
 
 /// The rule says no.
@@ -348,6 +359,8 @@ pub enum Refusal {
     CodeExpired,
     #[error("no code is available")]
     PoolEmpty,
+    #[error("of so many products and transactions nothing more is kept for one user")]
+    TooMuchUsage,
     #[error("this user may not have the offer now")]
     Ineligible(Ineligible),
     #[error("this user gets no code to come back with now")]
@@ -421,7 +434,9 @@ impl Command {
             Command::EnableWebhook(_) => "enable_webhook",
             Command::TestWebhooks(_) => "test_webhooks",
             Command::EraseUser(_) => "erase_user",
+            Command::AdoptRefunds(_) => "adopt_refunds",
             Command::SayConsent(_) => "say_consent",
+            Command::SayUsage(_) => "say_usage",
             Command::GiveCode(_) => "give_code",
         }
     }

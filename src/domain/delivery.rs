@@ -98,6 +98,14 @@ pub enum Effect {
     AskPayout {
         payout: Id,
     },
+    /// App Store Server: what it should know of this purchase, unless its time is over by then. The same again changes
+    /// nothing.
+    AnswerRefund {
+        transaction_id: String,
+        person: Person,
+        is_test: bool,
+        deadline: At,
+    },
     /// One who wants every notification: the body of this entry, as it came. Its time and number are its name.
     Forward {
         to: HandOn,
@@ -145,6 +153,7 @@ impl Effect {
             Effect::FetchReport { .. } => "fetch_report",
             Effect::PayOut { .. } => "pay_out",
             Effect::AskPayout { .. } => "ask_payout",
+            Effect::AnswerRefund { .. } => "answer_refund",
             Effect::Forward { .. } => "forward",
             Effect::Tell { .. } => "webhook",
         }
@@ -179,6 +188,7 @@ impl Effect {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.as_bytes().to_vec(),
             Effect::FetchReport { date } => date.0.to_be_bytes().to_vec(),
+            Effect::AnswerRefund { transaction_id, .. } => transaction_id.clone().into_bytes(),
             Effect::Forward { to: HandOn { target: id, .. }, .. } | Effect::Tell { webhook: id, .. } => {
                 id.as_bytes().to_vec()
             }
@@ -191,6 +201,7 @@ impl Effect {
             | Effect::Extend { to: person, .. }
             | Effect::SetAppAccountToken { person, .. }
             | Effect::LookUp { person }
+            | Effect::AnswerRefund { person, .. }
             | Effect::AskDevice { referee: person, .. }
             | Effect::MarkDevice { referee: person, .. } => Some(*person),
             Effect::Tell { event, .. } => event.person(),
@@ -223,7 +234,8 @@ impl Effect {
             | Effect::EndCustomCode { .. }
             | Effect::FetchReport { .. }
             | Effect::PayOut { .. }
-            | Effect::AskPayout { .. } => Order::Latest,
+            | Effect::AskPayout { .. }
+            | Effect::AnswerRefund { .. } => Order::Latest,
             Effect::Extend { .. } | Effect::Forward { .. } => Order::Queue,
             Effect::Tell { .. } => Order::Each,
         }
@@ -249,7 +261,8 @@ impl Effect {
             | Effect::CheckTest { .. }
             | Effect::EndCustomCode { .. }
             | Effect::FetchReport { .. }
-            | Effect::AskPayout { .. } => true,
+            | Effect::AskPayout { .. }
+            | Effect::AnswerRefund { .. } => true,
         }
     }
     /// This wish in the place of an older one: what was still to be revoked is still to be.
@@ -292,19 +305,24 @@ impl Effect {
         }
     }
     /// The pause after so many attempts; none where there is no further one.
-    fn pause(&self, attempts: u32, id: ItemId) -> Option<Span> {
+    fn pause(&self, attempts: u32, id: ItemId, now: At) -> Option<Span> {
         match self {
             Effect::Tell { .. } => {
                 SCHEDULE.get(attempts.saturating_sub(1) as usize).map(|base| spread(*base, attempts, id))
             }
+            // There is time for one attempt more.
+            Effect::AnswerRefund { deadline, .. } if now < deadline.minus(LAST_CALL) => {
+                Some(back_off(attempts, id).min(deadline.minus(LAST_CALL).apart(now)))
+            }
             _ => (attempts < ATTEMPTS).then(|| back_off(attempts, id)),
         }
     }
-    /// How long after it was made it is worth an attempt: somebody waits for the answer, or a token ends.
-    fn patience(&self) -> Option<Span> {
+    /// Until when it is worth an attempt: somebody waits for the answer, or a token ends.
+    fn last(&self, made_at: At) -> Option<At> {
         match self {
-            Effect::AskDevice { .. } => Some(Span::minutes(5)),
-            Effect::MarkDevice { .. } => Some(Span::days(1)),
+            Effect::AskDevice { .. } => Some(made_at.plus(Span::minutes(5))),
+            Effect::MarkDevice { .. } => Some(made_at.plus(Span::days(1))),
+            Effect::AnswerRefund { deadline, .. } => Some(*deadline),
             _ => None,
         }
     }
@@ -388,6 +406,8 @@ const SCHEDULE: [Span; 9] = [
     Span::hours(20),
     Span::hours(24),
 ];
+/// So long before the end of a window something is tried for the last time.
+const LAST_CALL: Span = Span::minutes(5);
 /// Of what waits for others, and not for a time.
 const NOT_YET: At = At(i64::MAX);
 /// Between two looks: what was made may take a moment to be listed.
@@ -453,7 +473,7 @@ impl Item {
     }
 
     pub fn settled(mut self, outcome: &Outcome, now: At) -> Item {
-        let pause = self.effect.pause(self.attempts, self.id);
+        let pause = self.effect.pause(self.attempts, self.id, now);
         let is_last = pause.is_none();
         let pause = pause.unwrap_or(Span::ZERO);
         match outcome {
@@ -484,7 +504,7 @@ impl Item {
                 self.last_error = Some("the answer was lost; looked for it, not there".to_owned());
             }
         }
-        let last = self.effect.patience().map(|patience| self.made_at.plus(patience));
+        let last = self.effect.last(self.made_at);
         let is_late = matches!((self.state, last), (ItemState::Waiting { next }, Some(last)) if next > last);
         if (is_last && self.state.is_open()) || is_late {
             self.state = ItemState::Dead { at: now };

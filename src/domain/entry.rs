@@ -13,6 +13,7 @@ use super::delivery::{Effect, Item};
 use super::id::Person;
 use super::partner::Partner;
 use super::purchase::About;
+use super::question::Question;
 use super::redemption::Redemption;
 use super::sale::Sale;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,7 @@ impl Entry {
             Command::EraseUser(erase) => _ = person(erase.person),
             Command::SayConsent(said) => _ = person(said.person),
             Command::GiveCode(give) => _ = person(give.person),
+            Command::SayUsage(said) => _ = person(said.person),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
@@ -61,6 +63,7 @@ impl Entry {
             | Command::Fire(_)
             | Command::CatchUp(_)
             | Command::AskTest(_)
+            | Command::AdoptRefunds(_)
             | Command::Review(_)
             | Command::MakePartner(_)
             | Command::Judge(_)
@@ -86,6 +89,7 @@ impl Entry {
                 Put::Redemption(Redemption { user: Some(user), .. }) => _ = person(*user),
                 Put::WinBack(row) => _ = person(row.person),
                 Put::Subscription(row) => _ = row.person().map(&mut person),
+                Put::Question(row) => _ = row.owner.map(&mut person),
                 Put::Download(row) => row.people.iter().for_each(|who| _ = person(*who)),
                 Put::Erasure(row) => row.members.iter().for_each(|who| _ = person(*who)),
                 Put::Account(row) => _ = person(row.to),
@@ -128,6 +132,13 @@ impl Entry {
                 | Put::Conversion(Conversion { transaction_id, original_transaction_id, .. }) => {
                     all.insert(Subject::Transaction(transaction_id.clone()));
                     all.insert(Subject::Transaction(original_transaction_id.clone()));
+                }
+                Put::Question(Question { transaction_id, original_transaction_id, .. }) => {
+                    all.insert(Subject::Transaction(transaction_id.clone()));
+                    all.insert(Subject::Transaction(original_transaction_id.clone()));
+                }
+                Put::Item(Item { effect: Effect::AnswerRefund { transaction_id, .. }, .. }) => {
+                    all.insert(Subject::Transaction(transaction_id.clone()));
                 }
                 Put::Item(Item { effect: Effect::SetAppAccountToken { original_transaction_id, .. }, .. }) => {
                     all.insert(Subject::Transaction(original_transaction_id.clone()));

@@ -103,6 +103,8 @@ pub struct Purchase {
     pub refund: Option<RefundWord>,
     /// How much of the price went back, where the source knows.
     pub refunded_share: Option<Share>,
+    /// That somebody wants their money back, where Apple tells.
+    pub refund_request: Option<RefundRequest>,
     /// What Apple says of the subscription it belongs to.
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
@@ -115,6 +117,8 @@ pub struct Purchase {
     pub sold: Option<Sold>,
     /// The subscriber moved up from it before it ended (Apple, isUpgraded).
     pub is_upgraded: bool,
+    /// This period cost nothing.
+    pub is_free: bool,
 }
 
 /// A charge, or a period that cost nothing.
@@ -125,6 +129,22 @@ pub struct Sold {
     pub price: Option<Money>,
     /// What is left of the price after taxes and the store's commission, where the source estimates it.
     pub proceeds: Option<Money>,
+}
+
+/// A request for a refund, before Apple decided on it or where Apple declined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundRequest {
+    pub is_renewing: bool,
+    pub what: Requested,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Requested {
+    /// Apple asks what it should know of the purchase. The reason is the customer's, in Apple's words.
+    Asked {
+        reason: Option<String>,
+    },
+    Declined,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +161,7 @@ pub enum RefundWord {
 pub struct Share(u32);
 
 impl Share {
+    pub const NONE: Share = Share(0);
     pub const ALL: Share = Share(100_000);
     pub fn new(thousandths_of_a_percent: i64) -> Share {
         Share(thousandths_of_a_percent.clamp(0, Share::ALL.0.into()) as u32)
@@ -151,6 +172,9 @@ impl Share {
     }
     pub fn of(self, money: Money) -> Money {
         money.part(self.0, Share::ALL.0)
+    }
+    pub fn thousandths(self) -> u32 {
+        self.0
     }
     /// In percent, for people.
     pub fn percent(self) -> f64 {
@@ -189,6 +213,7 @@ impl Purchase {
             period: self.period.clone(),
             renewal: self.renewal.clone(),
             status: self.status.map(|status| (told_at, status)),
+            had_free_period: self.is_free,
             paid: time.map(paid).into_iter().collect(),
             ..Subscription::new(&self.original_transaction_id)
         }

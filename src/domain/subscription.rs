@@ -23,6 +23,8 @@ pub struct Subscription {
     pub promoted: Vec<(String, String)>,
     /// The earliest purchase that was told of.
     pub first_at: Option<At>,
+    /// A period of it cost nothing.
+    pub had_free_period: bool,
     pub period: Option<Period>,
     pub renewal: Option<Renewal>,
     pub status: Option<(At, Status)>,
@@ -169,6 +171,7 @@ impl Subscription {
             offers: Vec::new(),
             promoted: Vec::new(),
             first_at: None,
+            had_free_period: false,
             period: None,
             renewal: None,
             status: None,
@@ -203,6 +206,7 @@ impl Subscription {
         assert_eq!(self.original_transaction_id, other.original_transaction_id);
         self.is_test |= other.is_test;
         self.has_token |= other.has_token;
+        self.had_free_period |= other.had_free_period;
         self.owner = self.owner.max(other.owner);
         other.owners.into_iter().for_each(|person| self.told_of(person));
         self.first_at = [self.first_at, other.first_at].into_iter().flatten().min();

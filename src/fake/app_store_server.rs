@@ -1,6 +1,7 @@
 //! A stand-in for Apple's side of the App Store Server API and of server notifications, with a host for each
 //! environment. It signs with its own chain, and sends what it is told to as often as Apple would.
 
+mod consumption;
 mod extension;
 mod history;
 mod outbox;
@@ -23,8 +24,10 @@ use crate::fake::lock;
 use crate::fake::stand::Stand;
 use axum::http::Method;
 use bytes::Bytes;
+use consumption::Consumptions;
 use outbox::Outbox;
 use purchases::Purchases;
+use serde_json::Value;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -118,6 +121,11 @@ impl AppStoreServer {
         BOTH.into_iter().flat_map(of).collect()
     }
 
+    /// What was said of a purchase whose refund is asked for, in order: the shape's number and the body.
+    pub fn consumptions(&self, transaction_id: &str) -> Vec<(u8, Value)> {
+        BOTH.into_iter().flat_map(|environment| self.store.side(environment).consumptions.of(transaction_id)).collect()
+    }
+
     /// Where notifications go, as it is set in App Store Connect; at first nowhere.
     pub fn set_notification_url(&self, environment: Environment, url: Option<&str>) {
         self.store.side(environment).url = url.map(str::to_owned);
@@ -177,6 +185,7 @@ struct Store {
 #[derive(Default)]
 struct Side {
     purchases: Purchases,
+    consumptions: Consumptions,
     outbox: Outbox,
     url: Option<String>,
     holds: bool,

@@ -32,6 +32,7 @@ pub enum Op {
     Statuses,
     TransactionHistory,
     SetToken,
+    SendConsumption,
     Extend,
     NotificationHistory,
     RequestTest,
@@ -50,6 +51,7 @@ impl Op {
             | Op::Statuses
             | Op::TransactionHistory
             | Op::SetToken
+            | Op::SendConsumption
             | Op::Extend
             | Op::NotificationHistory
             | Op::RequestTest

@@ -122,7 +122,9 @@ impl From<Refusal> for Problem {
             | Refusal::UnknownAlert
             | Refusal::UnknownWebhook
             | Refusal::UnknownUser => Problem::not_found(detail),
-            Refusal::NotForPartners | Refusal::NoOffer | Refusal::OnlyForTheLapsed => Problem::bad_request(detail),
+            Refusal::NotForPartners | Refusal::NoOffer | Refusal::OnlyForTheLapsed | Refusal::TooMuchUsage => {
+                Problem::bad_request(detail)
+            }
             Refusal::Taken => Problem::taken(detail),
             Refusal::TooManyOffers => Problem::too_many_offers(detail),
             Refusal::NeverPaid => Problem::wrong_state(detail),

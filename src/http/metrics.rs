@@ -1,5 +1,6 @@
 //! Figures for Prometheus: what the ledger counts, and what the meter does.
 
+use super::admin::refunds::tallies;
 use super::front::App;
 use super::tls::Certificates;
 use crate::domain::at::At;
@@ -66,6 +67,7 @@ pub fn text(apps: &[std::sync::Arc<App>], certificates: Option<&Certificates>) -
         }
     }
     money(&mut out, apps)?;
+    refunds(&mut out, apps)?;
     outbox(&mut out, apps)?;
     sources(&mut out, apps)?;
     limited(&mut out, apps);
@@ -124,6 +126,26 @@ fn money(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
         for (kind, status, count) in list::counts(&*app.ledger.snapshot(), "alert")? {
             let labels = [("app", app.config.name.as_str()), ("kind", &kind), ("status", &status)];
             out.line("referd_alerts", &labels, count);
+        }
+    }
+    Ok(())
+}
+
+fn refunds(out: &mut Text, apps: &[std::sync::Arc<App>]) -> Result<(), Error> {
+    let name = "referd_refund_questions";
+    out.head(name, "gauge", "Apple's questions about refunds, by what became of them here and at Apple.");
+    for app in apps {
+        for tally in tallies(&*app.ledger.snapshot())? {
+            let environment = if tally.is_test { "SANDBOX" } else { "PRODUCTION" };
+            let decision = if tally.decision.is_empty() { "none" } else { &tally.decision };
+            let labels = [
+                ("app", app.config.name.as_str()),
+                ("environment", environment),
+                ("reason", &tally.reason),
+                ("status", &tally.status),
+                ("decision", decision),
+            ];
+            out.line(name, &labels, tally.count);
         }
     }
     Ok(())

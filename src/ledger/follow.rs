@@ -1,6 +1,8 @@
-//! What follows from a decision for win-backs, for sales and for the books, whoever made it: ends that are to be looked at,
-//! and who came back; sales that are a partner's by now, or are no longer, and the movements between accounts.
+//! What follows from a decision for win-backs, for Apple's questions, for sales and for the books, whoever made it: ends that
+//! are to be looked at, and who came back; questions that can be answered by now; sales that are a partner's or are no longer,
+//! and the movements between accounts.
 
+mod question;
 mod winback;
 
 use super::Error;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 pub fn follow<S: Store>(store: &S, stamp: Stamp, decision: &mut Decision) -> Result<(), Error> {
     winback::follow(store, stamp, decision)?;
+    question::follow(store, stamp, decision)?;
     if store.rules()?.iter().all(|rules| rules.policy.payout.is_none()) {
         return Ok(());
     }
@@ -159,6 +162,8 @@ impl<'a, S: Store> Ahead<'a, S> {
             Put::Coupon(one) => row(one),
             Put::Conversion(one) => row(one),
             Put::Alias(one) => row(one),
+            Put::Consent(one) => row(one),
+            Put::Question(one) => row(one),
             _ => None,
         });
         Ahead { store, rows: rows.collect() }

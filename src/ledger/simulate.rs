@@ -127,7 +127,7 @@ impl Again<'_, '_> {
             }
             // What is due is due here by itself, and the rules are these.
             Command::Fire(_) | Command::Adopt(_) => Ok(()),
-            // Money is paid to partners as it was, and who left is won back as they were.
+            // Money is paid to partners as it was, who left is won back and Apple's questions are answered as they were.
             Command::Judge(_)
             | Command::Draft(_)
             | Command::Advance(_)
@@ -139,7 +139,9 @@ impl Again<'_, '_> {
             | Command::EnableWebhook(_)
             | Command::TestWebhooks(_)
             | Command::EraseUser(_)
+            | Command::AdoptRefunds(_)
             | Command::SayConsent(_)
+            | Command::SayUsage(_)
             | Command::GiveCode(_) => Ok(()),
             Command::Refill(_)
             | Command::Import(_)

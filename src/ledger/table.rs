@@ -57,7 +57,10 @@ tables! {
     Claim = "claim-1", Rows;
     Subscription = "subscription-1", Rows;
     Refund = "refund-1", Rows;
+    RefundRules = "refund-rules-1", Rows;
     Consent = "consent-1", Rows;
+    Usage = "usage-1", Rows;
+    Question = "question-1", Rows;
     WinBack = "winback-1", Rows;
     Download = "download-1", Rows;
     Hearing = "hearing-1", Rows;
@@ -93,6 +96,8 @@ tables! {
     Spent = "spent-1", Derived;
     /// Original transaction, sale: what was sold with it.
     OfSubscription = "of-subscription-1", Derived;
+    /// Original transaction, question: what Apple asked of it.
+    AskedOf = "asked-of-1", Derived;
     /// Offer, day in California, redemption.
     OfOffer = "of-offer-1", Derived;
     /// Partner, currency, time, conversion: what can be paid.

@@ -30,10 +30,12 @@ use crate::domain::decide::partner::{
 };
 use crate::domain::decide::payout::{AdvanceFamily, AskPayoutFamily, DraftFamily};
 use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
+use crate::domain::decide::question::RefundRulesFamily;
 use crate::domain::decide::reconciliation::AskReportsFamily;
 use crate::domain::decide::report::ReportFamily;
 use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
+use crate::domain::decide::usage::UsageFamily;
 use crate::domain::decide::webhook::{AdoptWebhooksFamily, EnableWebhookFamily, TestWebhooksFamily};
 use crate::domain::decide::winback::GiveCodeFamily;
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
@@ -336,8 +338,10 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Advance(command) => by::<AdvanceFamily>(store, command, stamp),
         Command::AskPayout(command) => by::<AskPayoutFamily>(store, command, stamp),
         Command::SignOffer(command) => by::<SignOfferFamily>(store, command, stamp),
-        Command::GiveCode(command) => by::<GiveCodeFamily>(store, command, stamp),
+        Command::AdoptRefunds(command) => by::<RefundRulesFamily>(store, command, stamp),
         Command::SayConsent(command) => by::<ConsentFamily>(store, command, stamp),
+        Command::SayUsage(command) => by::<UsageFamily>(store, command, stamp),
+        Command::GiveCode(command) => by::<GiveCodeFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
         Command::AdoptWebhooks(command) => by::<AdoptWebhooksFamily>(store, command, stamp),

@@ -4,11 +4,13 @@
 use super::outcome::{again, outcome, reading};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
+use crate::domain::consumption::Api;
 use crate::domain::decide::{By, Command, Reply, Seen};
 use crate::domain::id::{Id, Person, UserId};
 use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::policy::Environment;
 use crate::domain::purchase::{HandOn, Report, Source};
+use crate::domain::question::Question;
 use crate::domain::subscription::Subscription;
 use crate::ledger::rows::seen_key;
 use crate::ledger::store::Store;
@@ -30,6 +32,8 @@ pub struct Apple {
     pub apple_id: u64,
     /// Who wants every notification, also one that came late.
     pub hand_on: Vec<HandOn>,
+    /// The shape of what is answered about refunds.
+    pub refund_api: Api,
     pub ledger: Arc<Ledger>,
     pub clock: Arc<dyn Clock>,
 }
@@ -187,6 +191,18 @@ impl Apple {
         let token = token.ok_or_else(|| Outcome::Never { why: "the person was erased".to_owned() })?;
         // Sent again it changes nothing, so a lost answer is only a late one.
         self.server.set_app_account_token(environment(is_test), original, &token).await.map_err(reading)?;
+        Ok(Outcome::Done(Answer::Sent))
+    }
+
+    /// As it was decided when the attempt began.
+    pub async fn answer_refund(&self, id: &str, person: Person, is_test: bool) -> Result<Outcome, Outcome> {
+        let store = self.ledger.snapshot();
+        let question: Option<Question> = store.row(Question::id(id).as_bytes()).map_err(|error| again(&error))?;
+        let answer = question.and_then(|question| question.answer);
+        let answer = answer.ok_or_else(|| Outcome::Never { why: "there is nothing to be answered".to_owned() })?;
+        let token = people::token_of(&*store, person).map_err(|error| again(&error))?;
+        let sent = self.server.answer_refund(environment(is_test), id, self.refund_api, &answer, token.as_deref());
+        sent.await.map_err(outcome)?;
         Ok(Outcome::Done(Answer::Sent))
     }
 

@@ -208,6 +208,9 @@ impl Courier {
             Effect::Extend { id, original_transaction_id, days, reason, .. } => {
                 self.apple()?.extend(original_transaction_id, *days, *reason, *id).await
             }
+            Effect::AnswerRefund { transaction_id, person, is_test, .. } => {
+                self.apple()?.answer_refund(transaction_id, *person, *is_test).await
+            }
             Effect::AskDevice { token, .. } => self.ask_device(token, item).await,
             Effect::MarkDevice { token, bit1, .. } => self.mark_device(token, *bit1, item).await,
             Effect::CatchUp { is_test, since } => self.apple()?.catch_up(*is_test, *since).await,

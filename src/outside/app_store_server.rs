@@ -4,9 +4,10 @@ use super::Failure;
 use super::client::{Answer, Client, Limits};
 use crate::clock::Clock;
 use crate::domain::at::At;
+use crate::domain::consumption::{Api, Consumption};
 use crate::domain::policy::Environment;
 use crate::wire::app_store_server::{
-    self as wire, ApiError, Extended, HistoryPage, LastTransaction, NotificationPage, SentNotification,
+    self as wire, ApiError, Extended, HistoryPage, LastTransaction, NotificationPage, SentNotification, consumption,
 };
 use crate::wire::apple_event::Jws;
 use crate::wire::private_key::PrivateKey;
@@ -151,6 +152,27 @@ impl AppStoreServer {
         wire::token_is_set(&answer.body).map_err(unread)
     }
 
+    /// What Apple should know of a purchase before it decides on a refund. The same may be said again without harm.
+    pub async fn answer_refund(
+        &self,
+        environment: Environment,
+        transaction_id: &str,
+        api: Api,
+        answer: &Consumption,
+        app_account_token: Option<&str>,
+    ) -> Result<(), Failure> {
+        let path = consumption::path(api, transaction_id).map_err(never)?;
+        let body = Some(consumption::body(api, answer, app_account_token));
+        let call = Call { method: Method::PUT, path, body, id: transaction_id };
+        let answer = self.call(environment, &call).await.map_err(|refusal| refusal.failure)?;
+        match answer.status {
+            202 => Ok(()),
+            other => {
+                Err(Failure::Unsure(format!("the App Store Server API answered {other} where it accepts with 202")))
+            }
+        }
+    }
+
     /// Moves the renewal date of an active subscription, and says where it is now. Apple does not promise to know a
     /// request by its identifier: after an answer that is lost, look at the renewal date before asking again.
     pub async fn extend(
@@ -238,6 +260,8 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::domain::at::Span;
+    use crate::domain::consumption::{Bought, RefundRules};
+    use crate::domain::usage::Used;
     use crate::wire::private_key::tests::{key, opened};
     use Environment::{Production, Sandbox};
 
@@ -420,6 +444,8 @@ mod tests {
             ok(r#"{"signedPayload":"a.b.c","sendAttempts":[]}"#),
             Reply::Raw(answer(200, "", "")),
             ok(r#"{"success":true,"effectiveDate":7}"#),
+            Reply::Raw(answer(202, "", "")),
+            Reply::Raw(answer(202, "", "")),
         ])
         .await;
         let (_socket, refused) = refused_url();
@@ -434,6 +460,8 @@ mod tests {
         assert!(sandbox.test_status(Sandbox, "t-1").await.unwrap().is_some());
         production.set_app_account_token(Production, "2000", UUID).await.unwrap();
         assert_eq!(sandbox.extend(Sandbox, "2000", 30, 2, "r-1").await, Ok(At(7)));
+        production.answer_refund(Production, "2001", Api::V2, &said(), Some(UUID)).await.unwrap();
+        sandbox.answer_refund(Sandbox, "2001", Api::V1, &said(), Some(UUID)).await.unwrap();
 
         let range = r#"{"endDate":1795253400000,"startDate":1}"#;
         let token = format!(r#"{{"appAccountToken":"{UUID}"}}"#);
@@ -451,7 +479,14 @@ mod tests {
                 r#"{"extendByDays":30,"extendReasonCode":2,"requestIdentifier":"r-1"}"#,
             ),
         ];
-        for (index, (line, body)) in rows.into_iter().enumerate() {
+        let said = [Api::V2, Api::V1].map(|api| consumption::body(api, &said(), Some(UUID)));
+        let said = said.map(|body| String::from_utf8(body).unwrap());
+        let rows = rows.into_iter().chain([
+            ("PUT /inApps/v2/transactions/consumption/2001", said[0].as_str()),
+            ("PUT /inApps/v1/transactions/consumption/2001", said[1].as_str()),
+        ]);
+        let rows: Vec<_> = rows.collect();
+        for (index, (line, body)) in rows.iter().enumerate() {
             let request = stand.request(index);
             assert!(request.starts_with(&format!("{line} HTTP/1.1\r\n")), "{request}");
             assert!(request.ends_with(&format!("\r\n\r\n{body}")), "{request}");
@@ -465,6 +500,40 @@ mod tests {
             assert_eq!(claims["iat"], NOW.minus(Span::minutes(1)).0 / 1_000);
         }
         assert_eq!(stand.count(), rows.len());
+    }
+
+    fn said() -> Consumption {
+        let bought = Bought { product_id: "coins", is_renewing: false, had_free_period: true };
+        RefundRules::default().consumption(&bought, &Used::default(), NOW)
+    }
+
+    #[tokio::test]
+    async fn an_answer_about_a_refund_is_accepted_with_202() {
+        for (reply, expected) in [
+            (answer(202, "", ""), None),
+            (answer(202, JSON, "{}"), None),
+            (answer(200, "Content-Type: text/html\r\n", "<html>"), Some("unsure")),
+            (error(400, 4_000_036), Some("never")),
+            (error(404, 4_040_010), Some("never")),
+            (error(429, 4_290_000), Some("later")),
+            (error(500, 5_000_000), Some("later")),
+            (answer(401, "", "Unauthenticated"), Some("refused")),
+        ] {
+            let stand = stand(&[&reply]).await;
+            let server = server(&stand.url, "http://127.0.0.1:9");
+            let failure = server.answer_refund(Production, "2000", Api::V2, &said(), None).await.err();
+            let word = failure.as_ref().map(|failure| match failure {
+                Failure::Unsure(_) => "unsure",
+                Failure::Never(_) => "never",
+                Failure::Later { .. } => "later",
+                Failure::Refused(_) => "refused",
+                Failure::NotSent(_) => "not sent",
+            });
+            assert_eq!(word, expected, "{reply}: {failure:?}");
+        }
+        let nobody = server("http://127.0.0.1:9", "http://127.0.0.1:9");
+        let bad = nobody.answer_refund(Production, "..", Api::V2, &said(), None).await;
+        assert!(matches!(bad, Err(Failure::Never(_))), "{bad:?}");
     }
 
     #[tokio::test]

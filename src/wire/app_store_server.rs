@@ -1,6 +1,7 @@
 //! The App Store Server API: tokens, transactions, renewal dates, notifications that were sent.
 
 mod answer;
+pub mod consumption;
 
 pub use answer::{ApiError, pause};
 

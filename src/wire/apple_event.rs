@@ -13,7 +13,7 @@ use crate::domain::at::{At, Span};
 use crate::domain::ending::Ending;
 use crate::domain::id::{Id, UserId};
 use crate::domain::policy::Environment;
-use crate::domain::purchase::{About, RefundWord, Report, Source};
+use crate::domain::purchase::{About, Purchase, RefundRequest, RefundWord, Report, Requested, Source};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt;
@@ -282,10 +282,22 @@ impl<'a> Part<'a> {
         if kind == "REFUND_REVERSED" {
             (transaction.purchase.refund, transaction.purchase.refunded_share) = (Some(RefundWord::Reversed), None);
         }
+        transaction.purchase.refund_request = self.refund_request(kind, &transaction.purchase);
         if !tells_of_a_sale(kind, subtype) {
             transaction.purchase.sold = None;
         }
         Ok(transaction.about(Vec::new()))
+    }
+
+    /// What is not known as bought once is taken for a subscription, of which less can be said.
+    fn refund_request(&self, kind: &str, purchase: &Purchase) -> Option<RefundRequest> {
+        let what = match kind {
+            "CONSUMPTION_REQUEST" => Requested::Asked { reason: self.fields.word("consumptionRequestReason") },
+            "REFUND_DECLINED" => Requested::Declined,
+            _ => return None,
+        };
+        let is_renewing = purchase.sold.as_ref().is_none_or(|sold| !sold.is_one_time);
+        Some(RefundRequest { is_renewing, what })
     }
 
     /// Consent that was taken back: nothing follows from it, but nothing unverified is kept either.

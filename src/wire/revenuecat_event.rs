@@ -102,6 +102,7 @@ fn purchase(id: &str, is_one_time: bool, event: &Fields) -> Purchase {
         is_test: event.is_test(),
         is_family_shared: event.is_true("is_family_share"),
         paid: event.paid(None),
+        is_free: event.word("period_type").as_deref() == Some("TRIAL"),
         ..Purchase::default()
     }
 }

@@ -4,8 +4,10 @@ mod event;
 mod journal;
 mod partner;
 mod winback;
+mod question;
 
 pub use partner::{alert, balances, conversion, coupon, partner, payout, reconciliation};
+pub use question::usage;
 
 use super::text::{date, redeem_url, rfc3339};
 use crate::domain::at::At;
@@ -276,6 +278,7 @@ impl View<'_> {
             | Effect::PayOut { payout: id }
             | Effect::AskPayout { payout: id } => id.to_string(),
             Effect::FetchReport { date } => date.to_string(),
+            Effect::AnswerRefund { transaction_id, .. } => transaction_id.clone(),
             Effect::Forward { to, .. } => to.host.clone(),
             Effect::Tell { host, .. } => host.clone(),
         }

@@ -1,5 +1,5 @@
 //! The same payloads before Apple's own library and before ours: one verdict, or a difference that is explained. The
-//! same offers signed by both: one text under the signature.
+//! same offers signed by both: one text under the signature. The same answers about refunds: one body.
 //!
 //! Apple's library runs in Python, in a virtual environment that `.ci/run` makes:
 //!
@@ -9,6 +9,7 @@
 
 mod certificates;
 mod chains;
+mod consumption;
 mod corpus;
 mod events;
 // Certificates of which any property can be wrong are made in one place, for the tests of `wire::jws` too.

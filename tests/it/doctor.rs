@@ -43,6 +43,7 @@ async fn everything_is_good_or_something_is_bad() {
         ("webhooks of revenuecat", "doubtful"),
         ("webhooks of apple", "doubtful"),
         ("deliveries", "good"),
+        ("refund questions", "doubtful"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "good"),
     ];
@@ -66,13 +67,14 @@ async fn everything_is_good_or_something_is_bad() {
         ("webhooks of revenuecat", "good"),
         ("webhooks of apple", "good"),
         ("deliveries", "good"),
+        ("refund questions", "doubtful"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "doubtful"),
     ];
     for _ in 0..2 {
         let (status, rows) = site.doctor().await;
         assert_eq!((status, verdicts(&rows)), (0, expected(&no_sandbox)), "{rows:#?}");
-        assert!(rows[9]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
+        assert!(rows[10]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
     }
 
     site.store.set_notification_url(Environment::Production, Some("http://127.0.0.1:1/"));

@@ -34,6 +34,7 @@ mod post;
 mod rate;
 mod reconciliation;
 mod refund;
+mod refund_question;
 mod review;
 mod reward;
 mod rules;

@@ -58,17 +58,23 @@ impl Family for BeginFamily {
         if facts.lane_is_busy {
             return Err(Refusal::WrongState);
         }
-        let effect = match &facts.extending {
-            Some(known) if known.is_over(&item.effect) => {
-                let mut decision = Decision::same(Reply::Nothing);
-                decision.put(Put::ItemGone(item.id));
-                call_next(facts, stamp, &mut decision);
-                return Ok(decision);
-            }
-            Some(known) if !item.unsure => known.as_of(),
-            _ => item.effect.clone().as_of(facts.account.as_ref(), stamp.at),
+        let said = facts.answering.as_ref().map(|known| known.begin(item.unsure, stamp.at));
+        let is_over = facts.extending.as_ref().is_some_and(|known| known.is_over(&item.effect))
+            || said.as_ref().is_some_and(|said| !said.is_answer);
+        let mut decision = if is_over {
+            let mut decision = Decision::same(Reply::Nothing);
+            decision.put(Put::ItemGone(item.id));
+            call_next(facts, stamp, &mut decision);
+            decision
+        } else {
+            let effect = match &facts.extending {
+                Some(known) if !item.unsure => known.as_of(),
+                _ => item.effect.clone().as_of(facts.account.as_ref(), stamp.at),
+            };
+            replace(Item { effect, ..item.begun(stamp.at) })
         };
-        Ok(replace(Item { effect, ..item.begun(stamp.at) }))
+        decision.puts.extend(said.and_then(|said| said.question).map(Put::Question));
+        Ok(decision)
     }
 }
 
@@ -175,6 +181,9 @@ impl Family for DiscardFamily {
         if let Some(known) = facts.extending.as_ref().filter(|known| !known.is_over(&item.effect)) {
             known.refused(stamp.at, &mut decision);
         }
+        if let Some(known) = &facts.answering {
+            known.discarded(stamp.at, &mut decision);
+        }
         if let (Some(stock), ItemState::Waiting { .. }) = (&facts.stock, item.state) {
             give_up(stock.batch.clone(), stock.pool.clone(), "discarded by hand", stamp, &mut decision);
         }
@@ -184,8 +193,8 @@ impl Family for DiscardFamily {
 
 /// After an attempt. One that would be made again, while a newer wish waits behind it, has nothing left
 /// to do; but what was still to be revoked is still to be. How a TEST ended stands with the notifications, and that
-/// nothing was learned of a device with the claim, that nothing was learned of an order with the payout, and days that
-/// Apple does not extend are granted: nobody has to deal with these deliveries.
+/// nothing was learned of a device with the claim, that nothing was learned of an order with the payout, that nothing was
+/// answered with Apple's question, and days that Apple does not extend are granted: nobody has to deal with these deliveries.
 fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
     let owes = matches!(item.effect, Effect::Grant { take_back: Some(_), .. });
     let is_finding = matches!(
@@ -195,6 +204,7 @@ fn back_in_lane(facts: &ItemFacts, item: Item) -> Decision {
             | Effect::AskDevice { .. }
             | Effect::MarkDevice { .. }
             | Effect::AskPayout { .. }
+            | Effect::AnswerRefund { .. }
     );
     let is_over = match item.state {
         ItemState::Waiting { .. } => facts.is_outdated && !owes,
@@ -265,6 +275,7 @@ mod tests {
             extending: None,
             minting: None,
             paying: None,
+            answering: None,
             day: None,
             webhook: None,
         }

@@ -1,6 +1,7 @@
 //! Things whose time has come. They stand in the due list until they are done.
 
 use super::payout::look;
+use super::question::warn;
 use super::review::release;
 use super::winback::{self, Candidate};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
@@ -13,6 +14,7 @@ use crate::domain::id::{Id, Person};
 use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
+use crate::domain::question::Question;
 use crate::domain::redemption::Redemption;
 use crate::domain::winback::Lapse;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,8 @@ pub enum DueWhat {
     AskPayout { payout: Id },
     /// A subscription ended some time ago: its owner may get a code to come back with.
     WinBack { campaign: String, lapse: Lapse },
+    /// The time in which Apple takes an answer is nearly over.
+    AnswerRefund { transaction_id: String, deadline: At },
 }
 
 /// Redemptions of one piece.
@@ -74,6 +78,7 @@ pub struct DueFacts {
     pub payout: Option<Payout>,
     /// Whose subscription ended.
     pub candidate: Option<Candidate>,
+    pub question: Option<Question>,
 }
 
 pub struct DueFamily;
@@ -123,6 +128,9 @@ impl Family for DueFamily {
             DueWhat::WinBack { campaign, lapse } => {
                 let candidate = facts.candidate.iter();
                 candidate.for_each(|one| winback::look(one, campaign, lapse, stamp.at, &mut decision));
+            }
+            DueWhat::AnswerRefund { deadline, .. } => {
+                facts.question.iter().for_each(|question| warn(question, *deadline, stamp.at, &mut decision));
             }
             DueWhat::Forget { network } => decision.put(Put::NetworkGone(*network)),
             DueWhat::LookUp { referee, claimed_at, round, .. } => {

@@ -1,9 +1,11 @@
 //! What the outcome of a delivery means: for the stock, for what was granted or extended, for a device, for how Apple
-//! is heard, for a custom code, for a payout, for what is known of a day, and for how a webhook is heard.
+//! is heard, for a custom code, for a payout, for an answer to Apple, for what is known of a day, and for how a webhook is
+//! heard.
 
 use super::partner::void;
 use super::payout::Paying;
 use super::pool::{chunks, shelve};
+use super::question::Answering;
 use super::reconciliation::{DayFacts, compare};
 use super::webhook::heard;
 use super::{Decision, Put, Refusal, Stamp};
@@ -46,6 +48,8 @@ pub struct ItemFacts {
     pub minting: Option<Minting>,
     /// The payout that it is about.
     pub paying: Option<Paying>,
+    /// The question that it answers.
+    pub answering: Option<Answering>,
     /// What is known of the day that a report is of.
     pub day: Option<DayFacts>,
     /// Who is to be told, unless they are configured no more.
@@ -135,6 +139,9 @@ pub fn follow(facts: &ItemFacts, item: &Item, outcome: &Outcome, stamp: Stamp, d
     }
     if let Some(paying) = &facts.paying {
         paid(paying, item, outcome, stamp, decision);
+    }
+    if let Some(answering) = &facts.answering {
+        answering.settled(item, outcome, stamp.at, decision);
     }
     if let (Some(day), Effect::FetchReport { date }, Outcome::Done(Answer::Report(Some(lines)))) =
         (&facts.day, &item.effect, outcome)

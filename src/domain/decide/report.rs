@@ -1,5 +1,6 @@
 //! A source reports a purchase, or who is whom.
 
+use super::question;
 use super::{Decision, Family, Put, Refusal, Reply, Seen, Stamp};
 use crate::domain::at::At;
 use crate::domain::case::{Case, Changes, Filed};
@@ -13,6 +14,7 @@ use crate::domain::id::{Id, Person};
 use crate::domain::person::{Circle, Move};
 use crate::domain::policy::{Rules, campaign_of};
 use crate::domain::purchase::{About, HandOn, Purchase, Report, Source};
+use crate::domain::question::Question;
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
@@ -36,6 +38,8 @@ pub struct ReportFacts {
     pub redemptions: Vec<Redemption>,
     /// What was said before of a refund of this transaction.
     pub refund: Option<Refund>,
+    /// What Apple asked of this transaction before.
+    pub question: Option<Question>,
     /// What is known of it as a sale.
     pub sale: Option<Sale>,
     /// A code whose text stands in the purchase's offer field.
@@ -238,6 +242,7 @@ fn bought(
     }
     refund(facts, cases, told, decision);
     sold(facts, told, decision);
+    question::report(facts.question.as_ref(), told.purchase, told.at, decision);
     let owner = subscription.person();
     if let (Some((named, _)), Some(owner), Some(id)) = (named, owner, id) {
         let case = cases.iter_mut().find(|case| case.circle.has(owner)).expect("the owner's case is loaded");

@@ -46,6 +46,28 @@ fn an_event_is_told_ten_times_at_most() {
 }
 
 #[test]
+fn a_window_has_a_last_attempt_and_ends() {
+    let (hour, minute) = (|n| At(0).plus(Span::hours(n)), Span::minutes);
+    let (person, deadline) = (Person([1; 16]), hour(12));
+    let effect = Effect::AnswerRefund { transaction_id: "T1".into(), person, is_test: false, deadline };
+    let again = |after| Outcome::Again { after, why: "503".into() };
+    for (at, outcome, next) in [
+        (hour(11), again(None), Some(hour(12).minus(minute(5)))),
+        (hour(11), Outcome::Unsure { why: "timeout".into() }, Some(hour(12).minus(minute(5)))),
+        (hour(12).minus(minute(5)), again(None), None),
+        (hour(11), again(Some(Span::hours(2))), None),
+    ] {
+        let mut one = Item { attempts: 30, ..Item::new(ItemId { seq: 7, n: 0 }, effect.clone(), At(0)) };
+        one = one.begun(at).settled(&outcome, at);
+        let waits = match one.state {
+            ItemState::Waiting { next } => Some(next),
+            _ => None,
+        };
+        assert_eq!((waits, one.state.is_open()), (next, next.is_some()), "{at:?} {outcome:?}");
+    }
+}
+
+#[test]
 fn a_pause_that_was_asked_for_is_kept() {
     let one = item().begun(At(0)).settled(&Outcome::Again { after: Some(Span::hours(2)), why: "429".into() }, At(0));
     assert!(!one.is_due(At(0).plus(Span::hours(2)).minus(Span(1))));

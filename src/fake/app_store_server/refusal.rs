@@ -28,6 +28,18 @@ impl Refusal {
     pub const OWNERSHIP: Refusal = Refusal(4_000_026);
     pub const REVOKED: Refusal = Refusal(4_000_030);
     pub const STATUS: Refusal = Refusal(4_000_031);
+    pub const TENURE: Refusal = Refusal(4_000_032);
+    pub const ACCOUNT_TOKEN: Refusal = Refusal(4_000_033);
+    pub const CONSUMPTION: Refusal = Refusal(4_000_034);
+    pub const CONSENT: Refusal = Refusal(4_000_035);
+    pub const DELIVERY: Refusal = Refusal(4_000_036);
+    pub const PURCHASED: Refusal = Refusal(4_000_037);
+    pub const REFUNDED: Refusal = Refusal(4_000_038);
+    pub const PLATFORM: Refusal = Refusal(4_000_039);
+    pub const PLAY_TIME: Refusal = Refusal(4_000_040);
+    pub const SAMPLE: Refusal = Refusal(4_000_041);
+    pub const USER_STATUS: Refusal = Refusal(4_000_042);
+    pub const PREFERENCE: Refusal = Refusal(4_000_044);
     pub const APP_TRANSACTION_ID: Refusal = Refusal(4_000_048);
     pub const TOKEN: Refusal = Refusal(4_000_183);
     pub const FAMILY: Refusal = Refusal(4_000_185);
@@ -66,6 +78,21 @@ impl Refusal {
             4_000_026 => "Invalid request. The in-app ownership type parameter is invalid.",
             4_000_030 => "Invalid request. The revoked parameter is invalid.",
             4_000_031 => "Invalid request. The status parameter is invalid.",
+            4_000_032 => "Invalid request. The account tenure field is invalid.",
+            4_000_033 => "Invalid request. The app account token field must contain a valid UUID or an empty string.",
+            4_000_034 => "Invalid request. The consumption status field is invalid.",
+            4_000_035 => {
+                "Invalid request. The customer consented field is required and must indicate the customer consented."
+            }
+            4_000_036 => "Invalid request. The delivery status field is invalid.",
+            4_000_037 => "Invalid request. The lifetime dollars purchased field is invalid.",
+            4_000_038 => "Invalid request. The lifetime dollars refunded field is invalid.",
+            4_000_039 => "Invalid request. The platform field is invalid.",
+            4_000_040 => "Invalid request. The playtime field is invalid.",
+            4_000_041 => "Invalid request. The sample content provided field is invalid.",
+            4_000_042 => "Invalid request. The user status field is invalid.",
+            4_000_044 => "Invalid request. The refund preference field is invalid.",
+            4_000_047 => "Invalid request. The transaction id doesn't represent a supported in-app purchase type.",
             4_000_048 => "Invalid request. App transactions aren't supported by this endpoint.",
             4_000_183 => "Invalid request. The app account token field must be a valid UUID.",
             4_000_185 => "Invalid request. Family Sharing transactions aren't supported by this endpoint.",

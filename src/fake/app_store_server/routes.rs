@@ -3,7 +3,7 @@
 use super::history::{Filter, Wanted, pairs};
 use super::purchases::is_uuid;
 use super::refusal::{Refusal, answer, trouble, unauthorized};
-use super::{Store, extension, token};
+use super::{Store, consumption, extension, token};
 use crate::domain::at::{At, Span};
 use crate::domain::policy::Environment;
 use crate::fake::apple_event::{Notification, Transaction, status, word};
@@ -40,6 +40,8 @@ pub fn router(store: Arc<Store>, environment: Environment, faults: &Faults, call
     let routes = Router::new()
         .route("/inApps/v1/transactions/{id}", get(transaction))
         .route("/inApps/v1/transactions/{id}/appAccountToken", put(set_token))
+        .route("/inApps/v1/transactions/consumption/{id}", put(async |host, id, body| consume(1, host, id, body)))
+        .route("/inApps/v2/transactions/consumption/{id}", put(async |host, id, body| consume(2, host, id, body)))
         .route("/inApps/v1/subscriptions/{id}", get(statuses))
         .route("/inApps/v1/subscriptions/extend/{id}", put(extend))
         .route("/inApps/v2/history/{id}", get(transactions))
@@ -58,6 +60,7 @@ fn op(method: &Method, path: &str) -> Option<Op> {
     match (method.as_str(), parts.as_slice()) {
         ("GET", ["inApps", "v1", "transactions", _]) => Some(Op::TransactionInfo),
         ("PUT", ["inApps", "v1", "transactions", _, "appAccountToken"]) => Some(Op::SetToken),
+        ("PUT", ["inApps", "v1" | "v2", "transactions", "consumption", _]) => Some(Op::SendConsumption),
         ("GET", ["inApps", "v1", "subscriptions", _]) => Some(Op::Statuses),
         ("PUT", ["inApps", "v1", "subscriptions", "extend", _]) => Some(Op::Extend),
         ("GET", ["inApps", "v2", "history", _]) => Some(Op::TransactionHistory),
@@ -113,6 +116,15 @@ async fn set_token(State(host): Shared, id: Id, body: Bytes) -> Result<Response,
     let token = body.get("appAccountToken").and_then(Value::as_str).unwrap_or_default();
     host.store.side(host.environment).purchases.set_token(&id, token)?;
     Ok(StatusCode::OK.into_response())
+}
+
+fn consume(version: u8, State(host): Shared, id: Id, body: Bytes) -> Result<Response, Refusal> {
+    let id = read_id(id)?;
+    let mut side = host.store.side(host.environment);
+    let transaction = side.purchases.transaction(&id)?;
+    let said = consumption::read(version, &body, &transaction)?;
+    side.consumptions.record(&id, version, said);
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 async fn extend(

@@ -1,3 +1,4 @@
+mod consumption;
 mod extension;
 
 use super::token::tests::{BUNDLE, ISSUER, NOW, key, token_with};

@@ -68,16 +68,29 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 pub fn answer(items: Vec<Value>, next: Option<&[u8]>) -> Response {
-    ok(&json!({ "items": items, "next_cursor": next.map(hex) }))
+    ok(&listed(items, next))
 }
 
-/// One page of a noun that belongs to people.
+fn listed(items: Vec<Value>, next: Option<&[u8]>) -> Value {
+    json!({ "items": items, "next_cursor": next.map(hex) })
+}
+
 fn page<R: Row>(
     app: &App,
     uri: &Uri,
     keep: impl Fn(&Wish, &R) -> bool,
     show: impl Fn(&View<'_>, &R) -> Value,
 ) -> Result<Response, Problem> {
+    items(app, uri, keep, show).map(|body| ok(&body))
+}
+
+/// One page of a noun that belongs to people.
+pub fn items<R: Row>(
+    app: &App,
+    uri: &Uri,
+    keep: impl Fn(&Wish, &R) -> bool,
+    show: impl Fn(&View<'_>, &R) -> Value,
+) -> Result<Value, Problem> {
     let (wish, store) = (Wish::read(app, uri)?, app.ledger.snapshot());
     let cursor = wish.cursor.as_deref();
     let page: Page<R> = match wish.person {
@@ -86,7 +99,7 @@ fn page<R: Row>(
     };
     let name = app.names();
     let view = View { name: &name };
-    Ok(answer(page.items.iter().map(|row| show(&view, row)).collect(), page.next.as_deref()))
+    Ok(listed(page.items.iter().map(|row| show(&view, row)).collect(), page.next.as_deref()))
 }
 
 impl App {

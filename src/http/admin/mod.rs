@@ -9,6 +9,7 @@ mod notifications;
 mod outbox;
 mod overview;
 mod partners;
+pub mod refunds;
 mod rules;
 mod users;
 mod webhooks;
@@ -84,6 +85,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/reconciliation", get(money::reconciliations).post(money::reconcile))
         .route("/winback", post(winback::give))
         .route("/winbacks", get(lists::winbacks))
+        .route("/refunds", get(refunds::list))
         .route("/outbox", get(lists::outbox))
         .route("/journal", get(lists::journal))
         .route("/outbox/{id}/retry", post(outbox::retry))

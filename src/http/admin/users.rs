@@ -11,6 +11,7 @@ use crate::domain::download::Download;
 use crate::domain::extension::Extension;
 use crate::domain::id::UserId;
 use crate::domain::person::Erasure;
+use crate::domain::question::Question;
 use crate::domain::redemption::Redemption;
 use crate::domain::reward::Account;
 use crate::domain::subscription::Subscription;
@@ -67,6 +68,8 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
         "extensions": rows(&store, person, |row: &Extension| view.extension(row))?,
         "consent": rows(&store, person, |row: &Consent| view::consents(std::slice::from_ref(row)))?,
         "winbacks": rows(&store, person, |row: &WinBack| view.winback(row))?,
+        "usage": rows(&store, person, view::usage)?,
+        "refund_questions": rows(&store, person, |row: &Question| view.question(row))?,
         "completions": rows(&store, person, |row: &Completion| view.completion(row))?,
     });
     let is_known = people::user_of(&*store, person)?.is_some() || own.members().len() > 1 || erased.is_some();

@@ -19,13 +19,18 @@ use std::sync::Arc;
 #[derive(Deserialize)]
 struct ConsentBody {
     win_back: Option<bool>,
+    refund_data: Option<bool>,
 }
 
 impl ConsentBody {
     fn given(&self) -> Result<BTreeMap<Purpose, bool>, Problem> {
-        let given = [(Purpose::WinBack, self.win_back)];
+        let given = [(Purpose::WinBack, self.win_back), (Purpose::RefundData, self.refund_data)];
         let given: BTreeMap<_, _> = given.into_iter().filter_map(|(purpose, given)| Some((purpose, given?))).collect();
-        if given.is_empty() { Err(Problem::bad_request("give win_back: true or false")) } else { Ok(given) }
+        if given.is_empty() {
+            Err(Problem::bad_request("give win_back or refund_data: true or false"))
+        } else {
+            Ok(given)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod consent;
 mod evidence;
 mod offers;
 mod share;
+mod usage;
 
 pub use offers::Signer;
 
@@ -23,4 +24,5 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/offers/signature", post(offers::sign))
         .route("/offers/introductory", post(offers::introductory))
         .route("/users/me/consent", put(consent::put))
+        .route("/users/me/usage", put(usage::put))
 }

@@ -3,6 +3,7 @@
 use super::Load;
 use super::case::{case, circle, rows_of};
 use super::partner::{custom_code, day, not_made, paying};
+use super::question::answering;
 use super::share::stock;
 use crate::domain::at::At;
 use crate::domain::completion::Completion;
@@ -56,6 +57,7 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         extending: None,
         minting: None,
         paying: None,
+        answering: None,
         day: None,
         webhook: None,
     };
@@ -108,6 +110,7 @@ fn item<S: Store>(store: &S, id: ItemId, reported: &[Reported]) -> Result<ItemFa
         }
         Effect::PayOut { payout } | Effect::AskPayout { payout } => facts.paying = paying(store, *payout)?,
         Effect::FetchReport { date } => facts.day = Some(day(store, *date, reported)?),
+        Effect::AnswerRefund { transaction_id, .. } => facts.answering = Some(answering(store, transaction_id)?),
         Effect::AskDevice { referee, .. } => facts.case = Some(case(store, circle(store, *referee)?)?),
         Effect::Tell { webhook, .. } => facts.webhook = store.row(webhook.as_bytes())?,
         Effect::SetAppAccountToken { .. }

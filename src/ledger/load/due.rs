@@ -10,6 +10,7 @@ use crate::domain::batch::Chunk;
 use crate::domain::claim::Claim;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::decide::due::{Due, DueFacts, DueFamily, DueWhat};
+use crate::domain::question::Question;
 use crate::domain::subscription::Subscription;
 use crate::ledger::Error;
 use crate::ledger::rows::{chunk_key, claim_key, code_key, due_key};
@@ -41,6 +42,9 @@ impl Load for DueFamily {
                 if let Some(person) = ended.and_then(|ended| ended.person()) {
                     facts.candidate = candidate(store, campaign, person, now)?;
                 }
+            }
+            DueWhat::AnswerRefund { transaction_id, .. } => {
+                facts.question = store.row(Question::id(transaction_id).as_bytes())?;
             }
             DueWhat::Forget { .. } => {}
             DueWhat::LookUp { campaign, referee, .. } => {

@@ -2,6 +2,7 @@
 
 use super::Load;
 use super::case::circle;
+use super::consent::consents;
 use crate::domain::at::At;
 use crate::domain::decide::erasure::{EraseUser, EraseUserFamily, ErasureFacts};
 use crate::ledger::Error;
@@ -18,6 +19,7 @@ impl Load for EraseUserFamily {
             }
             is_known |= is_named || !store.prefix(Tab::OfPerson, member.as_bytes(), 1)?.is_empty();
         }
-        Ok(ErasureFacts { circle, is_known, is_named, before: store.row(command.person.as_bytes())? })
+        let said = consents(store, &circle)?;
+        Ok(ErasureFacts { circle, is_known, is_named, before: store.row(command.person.as_bytes())?, said })
     }
 }

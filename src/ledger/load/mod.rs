@@ -10,6 +10,7 @@ mod evidence;
 mod hearing;
 mod offer;
 mod partner;
+mod question;
 mod referrer;
 mod report;
 mod review;
@@ -24,6 +25,7 @@ pub use case::{case, circle, rows_of};
 pub use claim::code;
 pub use offer::standing_of;
 pub use partner::{balances, is_partner, of_partner};
+pub use question::known;
 pub use share::{referrer, standing};
 pub use winback::candidate;
 

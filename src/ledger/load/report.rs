@@ -12,6 +12,7 @@ use crate::domain::id::Person;
 use crate::domain::person::{Circle, Move};
 use crate::domain::policy::Anchor;
 use crate::domain::purchase::{About, Purchase, Report, Source};
+use crate::domain::question::Question;
 use crate::domain::redemption::{Redemption, RedemptionState};
 use crate::domain::refund::Refund;
 use crate::domain::reward::Account;
@@ -132,6 +133,7 @@ fn bought<S: Store>(
         subscription = known.clone().merged(subscription);
     }
     facts.refund = store.row(Refund::id(&purchase.transaction_id).as_bytes())?;
+    facts.question = store.row(Question::id(&purchase.transaction_id).as_bytes())?;
     if facts.rules.iter().any(|rules| rules.policy.payout.is_some()) {
         facts.sale = store.row(Sale::id(&purchase.transaction_id).as_bytes())?;
     }

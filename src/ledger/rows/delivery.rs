@@ -4,6 +4,7 @@ use super::{Row, count_key};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
 use crate::domain::id::Id;
+use crate::domain::question::Question;
 use crate::domain::subscription::Subscription;
 use crate::domain::webhook::Webhook;
 use crate::ledger::key::Key;
@@ -77,6 +78,9 @@ pub fn due_key(due: &Due) -> Vec<u8> {
         DueWhat::WinBack { campaign, lapse } => {
             let ended = Subscription::id(&lapse.original_transaction_id);
             key.text("win-back").text(campaign).bytes(ended.as_bytes()).at(lapse.ended_at).done()
+        }
+        DueWhat::AnswerRefund { transaction_id, .. } => {
+            key.text("answer-refund").bytes(Question::id(transaction_id).as_bytes()).done()
         }
         DueWhat::Forget { network } => key.text("forget").bytes(network.as_bytes()).done(),
         DueWhat::LookUp { campaign, referee, claimed_at, round } => {

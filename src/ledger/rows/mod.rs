@@ -8,6 +8,7 @@ mod delivery;
 mod partner;
 mod person;
 mod purchase;
+mod question;
 mod stock;
 mod winback;
 
@@ -28,6 +29,7 @@ pub use partner::{
 };
 pub use person::move_key;
 pub use purchase::hearing_key;
+pub use question::{REFUND_RULES, asked_of_prefix};
 pub use stock::chunk_key;
 
 pub trait Row: Serialize + DeserializeOwned {

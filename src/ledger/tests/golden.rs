@@ -8,6 +8,7 @@ use crate::domain::claim::Claim;
 use crate::domain::code::CodeState;
 use crate::domain::completion::{Cut, Method, Reason};
 use crate::domain::consent::{Consent, Purpose};
+use crate::domain::consumption::{Bought, Preference, ProductRules, RefundRules};
 use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::decide::{Put, Seen};
 use crate::domain::delivery::{ItemId, ItemState};
@@ -22,9 +23,11 @@ use crate::domain::network::Network;
 use crate::domain::person::{Alias, Move};
 use crate::domain::pool::{Pool, Shelf};
 use crate::domain::purchase::{RefundWord, Share};
+use crate::domain::question::{Asked, Decided, Question, State, Verdict};
 use crate::domain::referrer::Reached;
 use crate::domain::refund::Refund;
 use crate::domain::subscription::{Offer, OfferKind, Owner, Paid, Period, Renewal, Status, Subscription};
+use crate::domain::usage::{Delivery, Scope, Usage, Used};
 use crate::domain::webhook::{Disabled, Webhook};
 use crate::domain::winback::{How, Lapse, Return, WinBack, WinBackState};
 use record::{decode, encode};
@@ -141,6 +144,38 @@ fn every_record_is_read_as_it_was_written() {
     let (share, reversed_at) = (Some((NOON, Share::new(50_000))), Some(NOON));
     let (transaction_id, original_transaction_id) = ("2000000000000002".into(), "2000000000000001".into());
     check("refund-1", &Refund { transaction_id, original_transaction_id, told_at: NOON, word, share, reversed_at });
+    let product = ProductRules {
+        product_id: "coins".into(),
+        answer: Some(false),
+        preference: Some(Preference::GrantProrated),
+        sample_content: Some(true),
+    };
+    let rules = RefundRules { answer: true, preference: Some(Preference::Decline), products: vec![product] };
+    check("refund-rules-1", &rules);
+    check("consent-1", &Consent { person: two, purpose: Purpose::RefundData, given: true, at: NOON });
+    let used = Used {
+        delivery: Some(Delivery::ServerOutage),
+        consumed: Some(Share::new(40_000)),
+        sample_content: Some(true),
+        play_minutes: Some(90),
+        account_created_at: Some(NOON),
+    };
+    check("usage-1", &Usage::said(two, Scope::Transaction("2000000000000002".into()), &used, NOON));
+    let bought = Bought { product_id: "gems", is_renewing: false, had_free_period: true };
+    let question = Question {
+        transaction_id: "2000000000000002".into(),
+        original_transaction_id: "2000000000000001".into(),
+        product_id: "gems".into(),
+        is_renewing: false,
+        is_test: true,
+        owner: Some(two),
+        asked: Some(Asked { reason: Some("LEGAL".into()), first_at: NOON, last_at: NOON, times: 2 }),
+        state: State::Failed { at: NOON, why: "400".into() },
+        answer: Some(rules.consumption(&bought, &used, NOON)),
+        declined_at: Some(NOON),
+        verdict: Some(Verdict { at: NOON, what: Decided::Refunded { share: Share::new(50_000) } }),
+    };
+    check("question-1", &question);
     check("download-1", &Download { app_transaction_id: "704289572311513293".into(), people: vec![one, two] });
     let end = Some(TestEnd { at: NOON, result: "SUCCESS".into(), has_arrived: true });
     let test = Some(Test { asked_at: NOON, token: Some("t-1".into()), end });
@@ -151,7 +186,6 @@ fn every_record_is_read_as_it_was_written() {
     let disabled = Some(Disabled { at: NOON, why: "answered 410".into() });
     let (host, events) = ("backend.example.com".into(), vec!["payout.*".into()]);
     check("webhook-1", &Webhook { id, host, events, failing_since: Some(NOON), disabled });
-    check("consent-1", &Consent { person: two, purpose: Purpose::WinBack, given: true, at: NOON });
     let by =
         Return { at: NOON, transaction_id: "2000000000000002".into(), product_id: "monthly".into(), with_offer: true };
     let lapse = Lapse { original_transaction_id: "2000000000000001".into(), ended_at: NOON, why: Ending::Billing };
@@ -188,6 +222,7 @@ fn subscription() -> Subscription {
         owner: Some(Owner { is_told: true, at: NOON, person: Person([2; 16]) }),
         app_transaction_id: Some("704289572311513293".into()),
         has_token: true,
+        had_free_period: true,
         offers: vec!["REF30".into()],
         promoted: vec![("COMEBACK50".into(), "2000000000000001".into())],
         period: Some(Period { offer, is_family_shared: true, ..period() }),

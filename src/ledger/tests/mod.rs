@@ -4,6 +4,7 @@ mod facts;
 mod golden;
 mod orders;
 mod properties;
+mod questions;
 mod rewarding;
 mod rewards;
 mod sold;

@@ -157,6 +157,7 @@ fn purchase(fields: &Fields, signed_at: At) -> Option<Purchase> {
         period,
         sold,
         is_upgraded: fields.is_true("isUpgraded"),
+        is_free: fields.word("offerDiscountType").as_deref() == Some("FREE_TRIAL"),
         ..Purchase::default()
     })
 }

@@ -1,7 +1,7 @@
 //! The journal as people read it.
 
 use super::{
-    View, alert, batch, consents, conversion, coupon, hearing, partner, payout, reconciliation, tested, webhook,
+    View, alert, batch, consents, conversion, coupon, hearing, partner, payout, reconciliation, tested, usage, webhook,
 };
 use crate::domain::at::At;
 use crate::domain::consent::Purpose;
@@ -16,6 +16,8 @@ use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::Person;
 use crate::domain::outcome::{Answer, Outcome};
 use crate::domain::purchase::{About, RefundWord, Share};
+use crate::domain::question::State;
+use crate::domain::usage::Scope;
 use crate::domain::winback::WinBackState;
 use crate::wire::text::rfc3339;
 use serde_json::{Value, json};
@@ -118,6 +120,9 @@ impl View<'_> {
                 DueWhat::WinBack { campaign, lapse } => {
                     format!("the end of {} was looked at for {campaign}", lapse.original_transaction_id)
                 }
+                DueWhat::AnswerRefund { transaction_id, .. } => {
+                    format!("the time to answer Apple about {transaction_id} is nearly over")
+                }
                 DueWhat::Forget { .. } => "a day's claims of a network are forgotten".to_owned(),
                 DueWhat::LookUp { referee, .. } => format!("a claim of {} still waits", who(*referee)),
             },
@@ -167,11 +172,20 @@ impl View<'_> {
             Command::AskPayout(ask) => format!("something happened to {} at Tremendous", ask.name),
             Command::SignOffer(ask) => format!("offer {} was signed for {}", ask.offer.id, who(ask.person)),
             Command::GiveCode(ask) => format!("{} is to have a code of {} by a list", who(ask.person), ask.campaign),
+            Command::AdoptRefunds(_) => "the rules of answers about refunds were adopted".to_owned(),
             Command::SayConsent(ask) => {
                 let said = |(purpose, given): (&Purpose, &bool)| {
                     format!("{} {}", if *given { "allowed" } else { "does not allow" }, purpose.word())
                 };
                 format!("{} {}", who(ask.person), ask.given.iter().map(said).collect::<Vec<_>>().join(", "))
+            }
+            Command::SayUsage(ask) => {
+                let of = match &ask.scope {
+                    Scope::All => "the app".to_owned(),
+                    Scope::Product(id) => format!("product {id}"),
+                    Scope::Transaction(id) => format!("transaction {id}"),
+                };
+                format!("how {} used {of} was reported", who(ask.person))
             }
             Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
             Command::AdoptWebhooks(ask) => format!("{} webhooks are configured", ask.webhooks.len()),
@@ -202,6 +216,15 @@ impl View<'_> {
                 }
                 RefundWord::Reversed => format!("the refund of transaction {} was reversed", row.transaction_id),
             },
+            Put::Question(row) => {
+                let verdict = row.verdict.map(|verdict| format!(", Apple: {}", verdict.what.word()));
+                let why = match &row.state {
+                    State::Silent { why } => format!(" ({})", why.word()),
+                    _ => String::new(),
+                };
+                let word = row.state.word();
+                format!("refund question {} {word}{why}{}", row.transaction_id, verdict.unwrap_or_default())
+            }
             Put::Account(row) if row.days > 0 => {
                 format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end))
             }
@@ -253,11 +276,20 @@ impl View<'_> {
             Put::Subscription(row) => ("subscription", self.subscription(row, at)),
             Put::Refund(row) => ("refund", self.refund(row)),
             Put::WinBack(row) => ("winback", self.winback(row)),
+            Put::RefundRules(row) => {
+                ("refund_rules", json!({"answer": row.answer, "preference": row.preference.map(|wish| wish.word())}))
+            }
             Put::Consent(row) => {
                 let mut said = consents(std::slice::from_ref(row));
                 said["user"] = (self.name)(row.person).into();
                 ("consent", said)
             }
+            Put::Usage(row) => {
+                let mut said = usage(row);
+                said["user"] = (self.name)(row.person).into();
+                ("usage", said)
+            }
+            Put::Question(row) => ("refund_question", self.question(row)),
             Put::Download(row) => {
                 let people: Vec<String> = row.people.iter().map(|person| (self.name)(*person)).collect();
                 ("download", json!({"app_transaction_id": row.app_transaction_id, "users": people}))

@@ -430,6 +430,7 @@ impl Story {
                 Effect::SetAppAccountToken { .. }
                 | Effect::MarkDevice { .. }
                 | Effect::EndCustomCode { .. }
+                | Effect::AnswerRefund { .. }
                 | Effect::Forward { .. }
                 | Effect::Tell { .. },
             ) => Outcome::Done(Answer::Sent),

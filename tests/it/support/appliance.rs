@@ -70,7 +70,7 @@ impl Site {
     pub async fn paying() -> Site {
         Site::with(0, 10, "info", Kind::Partners).await
     }
-    /// One whose appliance asks the App Store Server, and is asked through a socket in the folder.
+    /// One whose appliance asks the App Store Server and answers it, and is asked through a socket in the folder.
     pub async fn asking_apple() -> Site {
         Site::with(0, 10, "info", Kind::AsksApple).await
     }
@@ -250,6 +250,9 @@ private_key_file = "key.p8"
 production_url = "{}"
 sandbox_url = "{}"
 root_certificate_file = "root.pem"
+[apps.alma.refunds]
+answer = true
+revenuecat_answers = false
 "#,
         store.production_url(),
         store.sandbox_url()

@@ -117,6 +117,9 @@ impl Caller {
     pub async fn post(&self, path: &str, user: &str, body: &Value) -> Reply {
         self.user("POST", path, user, body.to_string().into()).await
     }
+    pub async fn put(&self, path: &str, user: &str, body: &Value) -> Reply {
+        self.user("PUT", path, user, body.to_string().into()).await
+    }
 
     /// The user's code, which must be there.
     pub async fn my_code(&self, user: &str) -> String {

@@ -438,6 +438,7 @@ fn app() -> config::App {
             webhooks: Vec::new(),
         },
         offers: Vec::new(),
+        refunds: config::Refunds::default(),
         campaigns: vec![campaign()],
     }
 }

@@ -62,6 +62,7 @@ impl Stage {
                 allow_private_forwards: false,
             },
             offers: Vec::new(),
+            refunds: config::Refunds::default(),
             campaigns: vec![campaign()],
         };
         let config = Config {
