@@ -373,7 +373,9 @@ fn the_example_and_its_page_have_the_same_keys() {
         .unwrap_or(&list)
         .lines()
         .enumerate()
-        .filter_map(|(at, line)| Some((line.trim().strip_prefix("(\"")?.split_once('"')?.0, at + 1)))
+        .flat_map(|(at, line)| {
+            line.split("(\"").skip(1).map(move |rest| (rest.split('"').next().unwrap_or(""), at + 1))
+        })
         .map(|(shape, line)| (shape.replace('*', "NAME").replace("[]", ""), line))
         .collect();
     let shift = built.lines().count() + 2;
