@@ -11,6 +11,7 @@ use super::id::Person;
 use super::payout::{Payout, PayoutState};
 use super::policy::PoolRules;
 use super::pool::Pool;
+use super::question::{Question, State};
 use super::referrer::{Reached, Referrer};
 use super::winback::WinBack;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,11 @@ pub enum Event {
         row: WinBack,
         expires_at: Option<At>,
     },
+    /// Of a refund that a customer asked Apple for.
+    Refund {
+        step: RefundStep,
+        question: Question,
+    },
     /// Asked for by hand.
     Test,
 }
@@ -64,8 +70,18 @@ pub enum Level {
     Refilled,
 }
 
+/// How far a refund came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundStep {
+    /// Apple asks about it, for the first time or again.
+    Requested,
+    Answered,
+    /// Apple granted it, declined it, or took it back.
+    Decided,
+}
+
 /// Every word for an event, as receivers choose by them.
-pub const WORDS: [&str; 28] = [
+pub const WORDS: [&str; 31] = [
     "alert.cleared",
     "alert.raised",
     "claim.made",
@@ -89,6 +105,9 @@ pub const WORDS: [&str; 28] = [
     "pool.empty",
     "pool.low",
     "pool.refilled",
+    "refund.answered",
+    "refund.decided",
+    "refund.requested",
     "reward.extended",
     "reward.granted",
     "webhook.test",
@@ -132,6 +151,9 @@ impl Event {
             Event::Alert(_) => "alert.cleared",
             Event::WinBack { row, .. } if row.came_back().is_some() => "winback.came_back",
             Event::WinBack { .. } => "winback.code_issued",
+            Event::Refund { step: RefundStep::Requested, .. } => "refund.requested",
+            Event::Refund { step: RefundStep::Answered, .. } => "refund.answered",
+            Event::Refund { step: RefundStep::Decided, .. } => "refund.decided",
             Event::Test => "webhook.test",
         }
     }
@@ -145,6 +167,7 @@ impl Event {
             Event::Granted { person, .. } | Event::MilestoneReached { person, .. } => Some(*person),
             Event::Extended(row) => Some(row.to),
             Event::WinBack { row, .. } => Some(row.person),
+            Event::Refund { question, .. } => question.owner,
             Event::Pool { .. }
             | Event::Conversion(_)
             | Event::ConversionWithdrawn(_)
@@ -218,6 +241,21 @@ impl Event {
         is_news.then(|| Event::WinBack { row: after.clone(), expires_at: code.map(|code| code.expires_at) })
     }
 
+    pub fn of_question(before: Option<&Question>, after: &Question) -> Vec<Event> {
+        let times = |row: &Question| row.asked.as_ref().map_or(0, |asked| asked.times);
+        let is_answered = |row: &Question| matches!(row.state, State::Answered { .. });
+        let is_requested = times(after) > before.map_or(0, times);
+        let is_answered = is_answered(after) && !before.is_some_and(is_answered);
+        let is_decided = after.verdict.is_some() && after.verdict != before.and_then(|before| before.verdict);
+        let steps = [
+            (is_requested, RefundStep::Requested),
+            (is_answered, RefundStep::Answered),
+            (is_decided, RefundStep::Decided),
+        ];
+        let event = |(_, step)| Event::Refund { step, question: after.clone() };
+        steps.into_iter().filter(|(is_news, _)| *is_news).map(event).collect()
+    }
+
     /// One that is raised again while it is open is the same.
     pub fn of_alert(before: Option<&Alert>, after: &Alert) -> Option<Event> {
         let was_open = before.is_some_and(Alert::is_open);
@@ -253,6 +291,30 @@ mod tests {
                 _ => continue,
             };
             assert_eq!((fresh, same), (Some(event.clone()), None), "{}", event.word());
+        }
+    }
+
+    #[test]
+    fn refunds() {
+        let Some(Event::Refund { question: decided, .. }) =
+            sample::events().into_iter().find(|one| one.word() == "refund.decided")
+        else {
+            panic!("there is none");
+        };
+        let fresh = Question { state: State::Waiting, verdict: None, ..decided.clone() };
+        let answered = Question { verdict: None, ..decided.clone() };
+        let mut again = decided.clone();
+        again.asked.iter_mut().for_each(|asked| asked.times += 1);
+        for (before, after, told) in [
+            (None, &fresh, &["refund.requested"][..]),
+            (Some(&fresh), &fresh, &[]),
+            (Some(&fresh), &answered, &["refund.answered"]),
+            (Some(&answered), &decided, &["refund.decided"]),
+            (Some(&decided), &again, &["refund.requested"]),
+            (Some(&fresh), &decided, &["refund.answered", "refund.decided"]),
+        ] {
+            let events = Event::of_question(before, after);
+            assert_eq!(events.iter().map(Event::word).collect::<Vec<_>>(), told);
         }
     }
 

@@ -11,7 +11,7 @@ use super::conversion::{self, Conversion};
 use super::decide::share::Shelf;
 use super::decide::{Draw, Stamp};
 use super::ending::Ending;
-use super::event::{Event, Level};
+use super::event::{Event, Level, RefundStep};
 use super::extension::{Extension, ExtensionState};
 use super::id::{Id, Person};
 use super::money::{Currency, Money};
@@ -21,6 +21,7 @@ use super::person::Circle;
 use super::policy::*;
 use super::pool::Pool;
 use super::purchase::{Purchase, Source};
+use super::question::{Asked, Decided, Question, State, Verdict};
 use super::redemption::Redemption;
 use super::referrer::{Reached, Referrer};
 use super::reward::{Account, Part};
@@ -255,6 +256,21 @@ pub fn events() -> Vec<Event> {
         state,
     };
     let by = Return { at: NOON, transaction_id: "T2".into(), product_id: "monthly".into(), with_offer: true };
+    let asked = Asked { reason: Some("UNINTENDED_PURCHASE".into()), first_at: NOON, last_at: NOON, times: 1 };
+    let question = Question {
+        transaction_id: "T1".into(),
+        original_transaction_id: "T1".into(),
+        product_id: "monthly".into(),
+        is_renewing: true,
+        is_test: false,
+        owner: Some(person(1)),
+        asked: Some(asked),
+        state: State::Answered { at: NOON },
+        answer: None,
+        declined_at: Some(NOON),
+        verdict: Some(Verdict { at: NOON, what: Decided::Declined }),
+    };
+    let refund = |step| Event::Refund { step, question: question.clone() };
     let why = "refused".to_owned();
     vec![
         Event::CodeAssigned(code.clone()),
@@ -284,6 +300,9 @@ pub fn events() -> Vec<Event> {
         Event::Alert(alert.cleared(NOON)),
         Event::WinBack { row: winback(WinBackState::Issued { code: code.text.clone() }), expires_at: Some(day(90)) },
         Event::WinBack { row: winback(WinBackState::CameBack { code: code.text, by }), expires_at: None },
+        refund(RefundStep::Requested),
+        refund(RefundStep::Answered),
+        refund(RefundStep::Decided),
         Event::Test,
     ]
 }

@@ -45,6 +45,7 @@ fn events_of<S: Store>(store: &S, put: &Put, all: &[Put], now: At) -> Result<Vec
         Put::Claim(row) => Event::of_claim(before(store, row)?.as_ref(), row),
         Put::Completion(row) => Event::of_completion(before(store, row)?.as_ref(), row),
         Put::Extension(row) => Event::of_extension(before(store, row)?.as_ref(), row),
+        Put::Question(row) => return Ok(Event::of_question(before(store, row)?.as_ref(), row)),
         Put::Referrer(row) => return Ok(Event::of_referrer(before(store, row)?.as_ref(), row)),
         Put::Pool(row) => match store.rules_of(&row.campaign)? {
             Some(rules) => Event::of_pool(before(store, row)?.as_ref(), row, &rules.policy.pool, now),

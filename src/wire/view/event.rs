@@ -41,6 +41,7 @@ impl View<'_> {
                 (told["redeem_url"], told["expires_at"]) = (url.into(), time(*expires_at));
                 told
             }
+            Event::Refund { question, .. } => self.question(question),
             Event::Test => json!({}),
         }
     }
