@@ -43,7 +43,7 @@ for _ in 1 2; do
     read -r variable <&"${STAND_INS[0]}"
     export "${variable?}"
 done
-sed -i '/^cert_file\|^key_file/d; s|^mode  *= .*|mode = "off"|; s|^listen  *= "0.*|listen = "127.0.0.1:0"|' "$etc/config.toml"
+sed -i '/^\(domains\|contact\|directory_url\) *=/d; s|^mode  *= .*|mode = "off"|; s|^listen  *= "0.*|listen = "127.0.0.1:0"|' "$etc/config.toml"
 export REFERD_CONFIG=$etc/config.toml REFERD__DATA_DIR=$tree/var/lib/referd REFERD__ADMIN__LISTEN=unix:$tree/admin.sock
 "$referd" check
 

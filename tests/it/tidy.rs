@@ -230,7 +230,9 @@ fn files_are_short_and_only_the_commands_print() {
 }
 
 fn is_text(name: &str) -> bool {
-    [".rs", ".md", ".toml", ".service", ".html", ".txt", "/run"].iter().any(|end| name.ends_with(end))
+    let code = [".rs", ".toml", ".sh", "/run", "/postinst"];
+    let units = [".service", ".socket", ".conf", ".sysusers"];
+    [".md", ".html", ".txt"].iter().chain(&code).chain(&units).any(|end| name.ends_with(end))
 }
 
 #[test]
