@@ -126,11 +126,12 @@ impl Manager {
     /// call returns, so none fails.
     pub async fn watch(&self, apps: &[Arc<App>]) -> Infallible {
         let Some(limit) = self.watchdog else { return pending().await };
-        let mut every = interval(limit / 4);
+        let pause = limit / 4;
+        let mut every = interval(pause);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             every.tick().await;
-            match ill(apps).await {
+            match ill(apps, pause).await {
                 None => self.tell("WATCHDOG=1\nSTATUS=serves"),
                 // Beginning anew makes no room, and what can be read is still served.
                 Some((app, ill @ Ill::Fails(Fail::NoSpace))) => {
@@ -152,9 +153,9 @@ impl Manager {
     }
 }
 
-async fn ill(apps: &[Arc<App>]) -> Option<(&str, Ill)> {
+async fn ill(apps: &[Arc<App>], fresh: Duration) -> Option<(&str, Ill)> {
     for app in apps {
-        if let Err(ill) = writes(&app.ledger).await {
+        if let Err(ill) = writes(&app.ledger, fresh).await {
             return Some((&app.config.name, ill));
         }
     }

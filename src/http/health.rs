@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// A durable write younger than this need not be tried again.
-const FRESH_MILLIS: i64 = 2_000;
+const FRESH: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub async fn live() -> &'static str {
@@ -26,9 +26,10 @@ pub enum Ill {
     Fails(#[from] Fail),
 }
 
-/// Whether a ledger wrote durably within the last seconds, or does so now.
-pub async fn writes(ledger: &Ledger) -> Result<(), Ill> {
-    if ledger.silence() <= FRESH_MILLIS {
+/// Whether a ledger wrote durably of late, or does so now.
+pub async fn writes(ledger: &Ledger, fresh: Duration) -> Result<(), Ill> {
+    // Less than nothing: the clock was set back, and says nothing.
+    if (0..=fresh.as_millis() as i64).contains(&ledger.silence()) {
         return Ok(());
     }
     timeout(PATIENCE, ledger.beat()).await.map_err(|_| Ill::Silent)?.map_err(Ill::Fails)
@@ -43,7 +44,7 @@ pub async fn ready(apps: &[Arc<App>], certificates: Option<&Certificates>) -> Re
         if app.verifier.as_ref().and_then(|verifier| verifier.key_set()).is_some_and(|set| !set.is_loaded()) {
             return Problem::unavailable("the users' keys have not been read yet").into_response();
         }
-        match writes(&app.ledger).await {
+        match writes(&app.ledger, FRESH).await {
             Ok(()) => {}
             Err(Ill::Fails(fail)) => return Problem::from(fail).into_response(),
             Err(Ill::Silent) => return Problem::unavailable(Ill::Silent.to_string()).into_response(),

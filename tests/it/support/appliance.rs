@@ -158,9 +158,17 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
     }
     /// What it says when it does not want the socket.
     pub fn fails_on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> String {
-        let out = self.on(socket, variables).output().expect("the program can be started");
-        assert_eq!(out.status.code(), Some(1));
-        String::from_utf8(out.stderr).expect("messages are text")
+        let mut process =
+            self.on(socket, variables).stderr(Stdio::piped()).spawn().expect("the program can be started");
+        let mut said = String::new();
+        for line in BufReader::new(process.stderr.take().expect("it was asked for")).lines().map_while(Result::ok) {
+            said += &line;
+            if line.contains("referd serves") {
+                process.kill().expect("it runs");
+            }
+        }
+        assert_eq!(process.wait().expect("it ended").code(), Some(1), "{said}");
+        said
     }
 
     fn on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> Command {
