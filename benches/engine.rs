@@ -37,8 +37,8 @@ fn main() {
 }
 
 async fn measure(folder: &Path) {
-    let (db, has_space) = open_file(folder, "bench").expect("a ledger");
-    let ledger = Arc::new(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, has_space).expect("a ledger"));
+    let (db, home) = open_file(folder, "bench").expect("a ledger");
+    let ledger = Arc::new(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, home).expect("a ledger"));
     let adopt = Command::Adopt(Adopt { policy: policy() });
     ledger.submit(Entry::new(adopt, By::House)).await.expect("the rules are adopted");
 

@@ -200,8 +200,8 @@ async fn open_app(
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<(Arc<App>, Arc<Courier>)> {
-    let (db, has_space) = open_file(&config.data_dir, &app.name)?;
-    let ledger = Arc::new(Ledger::start(db, clock.clone(), &**entropy, has_space)?);
+    let (db, home) = open_file(&config.data_dir, &app.name)?;
+    let ledger = Arc::new(Ledger::start(db, clock.clone(), &**entropy, home)?);
     for campaign in &app.campaigns {
         let adopt = Command::Adopt(Adopt { policy: campaign.policy.clone() });
         ledger.submit(Entry::new(adopt, By::House)).await?;

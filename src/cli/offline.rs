@@ -24,6 +24,6 @@ pub fn open(config: &Config, app: &App) -> Result<Ledger> {
 }
 
 pub fn open_or_make(config: &Config, app: &App) -> Result<Ledger> {
-    let (db, has_space) = open_file(&config.data_dir, &app.name)?;
-    Ok(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, has_space)?)
+    let (db, home) = open_file(&config.data_dir, &app.name)?;
+    Ok(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, home)?)
 }

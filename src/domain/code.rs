@@ -56,6 +56,30 @@ pub struct Code {
     pub state: CodeState,
 }
 
+/// A code as it left the stock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    pub text: CodeText,
+    pub campaign: String,
+    pub batch: Id,
+    pub expires_at: At,
+    pub to: Person,
+    pub at: At,
+}
+
+impl Handed {
+    pub fn of(code: &Code) -> Handed {
+        Handed {
+            text: code.text.clone(),
+            campaign: code.campaign.clone(),
+            batch: code.batch,
+            expires_at: code.expires_at,
+            to: code.assigned_to,
+            at: code.assigned_at,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodeState {
     Pending,

@@ -1,7 +1,7 @@
 //! One entry of the journal: what happened, who asked, and every row that followed.
 
 use super::at::At;
-use super::code::CodeText;
+use super::code::{Code, CodeText};
 use super::conversion::Conversion;
 use super::decide::claim::{ClaimBy, MakeClaim};
 use super::decide::due::{Due, DueWhat};
@@ -36,6 +36,14 @@ pub enum Subject {
 }
 
 impl Entry {
+    /// The codes that it took from the stock: a draw moves the stock on, and hands out what was nobody's. Custom codes
+    /// are in no stock.
+    pub fn drawn(&self) -> impl Iterator<Item = &Code> {
+        let moves = self.puts.iter().any(|put| matches!(put, Put::Pool(_)));
+        let of_stock = move |code: &&Code| moves && !code.is_custom && code.assigned_at == self.at;
+        self.puts.iter().filter_map(|put| if let Put::Code(code) = put { Some(code) } else { None }).filter(of_stock)
+    }
+
     pub fn subjects(&self) -> BTreeSet<Subject> {
         let mut all = BTreeSet::new();
         let mut person = |who: Person| all.insert(Subject::Person(who));

@@ -14,6 +14,12 @@ pub enum Error {
     Schema { found: u32, known: u32 },
     #[error("{path}: {why}")]
     File { path: String, why: String },
+    #[error("{path} is in use: another process has this ledger open")]
+    InUse { path: String },
+    #[error("{0}: put it back as it was, or run `referd restore`")]
+    Draws(String),
+    #[error("{path} goes further than the database beside it, which is an old one: run `referd restore`")]
+    Old { path: String },
 }
 
 macro_rules! from_redb {

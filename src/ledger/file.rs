@@ -15,14 +15,49 @@ const CACHE: usize = 48 << 20;
 /// Whether the disk has room for more.
 pub type HasSpace = Box<dyn Fn() -> bool + Send>;
 
+/// Where a ledger lives: its disk, and the files that stand beside its database.
+pub struct Home {
+    pub(super) has_space: HasSpace,
+    pub(super) place: Option<Place>,
+}
+
+impl Home {
+    /// Of a database without a folder: in memory, or under construction.
+    pub fn none(has_space: HasSpace) -> Home {
+        Home { has_space, place: None }
+    }
+}
+
+/// A folder and the name of an app in it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub folder: PathBuf,
+    pub app: String,
+}
+
+impl Place {
+    pub fn database(&self) -> PathBuf {
+        self.file("redb")
+    }
+    pub fn draws(&self) -> PathBuf {
+        self.file("draws")
+    }
+    fn file(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.app))
+    }
+}
+
+/// A failure of the file system, with its place.
+pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.display().to_string();
+    move |error| Error::File { path, why: error.to_string() }
+}
+
 /// Opens an app's file, or makes it: under another name first, for a file that was cut short while it
 /// was made cannot be opened again.
-pub fn open_file(folder: &Path, app: &str) -> Result<(Database, HasSpace), Error> {
-    let path = folder.join(format!("{app}.redb"));
-    let at = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| Error::File { path, why: error.to_string() }
-    };
+pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
+    let place = Place { folder: folder.to_owned(), app: app.to_owned() };
+    let path = place.database();
     if !folder.exists() {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
     }
@@ -44,7 +79,7 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, HasSpace), Error
     ballast(&folder.join("ballast")).map_err(at(folder))?;
     let folder: PathBuf = folder.to_owned();
     let has_space = move || statvfs(&folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= FLOOR);
-    Ok((db, Box::new(has_space)))
+    Ok((db, Home { has_space: Box::new(has_space), place: Some(place) }))
 }
 
 fn private(path: &Path) -> std::io::Result<()> {

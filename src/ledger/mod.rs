@@ -2,6 +2,8 @@
 //! follows from. Synchronous; the only room that knows the database.
 
 mod drawer;
+mod draws;
+mod epoch;
 mod erase;
 mod error;
 mod file;
@@ -28,7 +30,7 @@ mod writer;
 
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
-pub use file::{HasSpace, open_file};
+pub use file::{HasSpace, Home, open_file};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use store::{Snapshot, Store};
 pub use tell::webhooks;
@@ -41,6 +43,9 @@ use crate::domain::id::{Id, Person, UserId};
 use crate::domain::partner::Contact;
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
+use draws::{Draws, Log, Reached};
+use epoch::Epoch;
+use file::Place;
 use names::Names;
 use redb::{Database, ReadableDatabase};
 use std::sync::atomic::Ordering;
@@ -116,14 +121,11 @@ impl Entry {
 }
 
 impl Ledger {
-    /// Starts the writer over an open database. `has_space` is asked before every batch.
-    pub fn start(
-        db: Database,
-        clock: Arc<dyn Clock>,
-        entropy: &dyn Entropy,
-        has_space: HasSpace,
-    ) -> Result<Ledger, Error> {
-        let names = Arc::new(prepare(&db, entropy)?);
+    /// Starts the writer over an open database.
+    pub fn start(db: Database, clock: Arc<dyn Clock>, entropy: &dyn Entropy, home: Home) -> Result<Ledger, Error> {
+        let Home { has_space, place } = home;
+        let (names, draws) = prepare(&db, entropy, place.as_ref())?;
+        let names = Arc::new(names);
         let db = Arc::new(db);
         let snapshot = Snapshot::new(db.begin_read()?, names.clone());
         let mark = writer::read_mark(&snapshot)?;
@@ -140,6 +142,7 @@ impl Ledger {
             failed: failed_in,
             pulse: pulse.clone(),
             has_space,
+            draws,
             mark,
             rules: Mutex::new(None),
         };
@@ -241,10 +244,12 @@ impl Drop for Ledger {
     }
 }
 
-/// Makes what a new file lacks, and refuses a file of another schema.
-fn prepare(db: &Database, entropy: &dyn Entropy) -> Result<Names, Error> {
+/// Makes what a new file lacks, and refuses a file of another schema. On a disk this is where the books' next life
+/// begins, and what the draw log lacks is made good.
+fn prepare(db: &Database, entropy: &dyn Entropy, place: Option<&Place>) -> Result<(Names, Option<Draws>), Error> {
     let txn = writer::begin(db)?;
     let mut key = [0; 32];
+    let mut draws = None;
     {
         let nothing = Mutex::new(None);
         let mut tables = Tables::open(&txn, Arc::new(Names::new(key)), &nothing)?;
@@ -263,7 +268,19 @@ fn prepare(db: &Database, entropy: &dyn Entropy) -> Result<Names, Error> {
                 tables.insert(Tab::Meta, b"key", &key)?;
             }
         }
+        if let Some(place) = place {
+            let before = match epoch::read(&tables)? {
+                Some(known) => known,
+                None => Epoch::first(entropy),
+            };
+            let mut log = Log::open(&place.draws(), before.instance)?;
+            let mark = writer::read_mark(&tables)?;
+            log.complete(&tables, Reached { epoch: before.number, seq: mark.seq })?;
+            let epoch = before.next();
+            epoch::write(&mut tables, epoch)?;
+            draws = Some(Draws { log, epoch: epoch.number });
+        }
     }
     txn.commit()?;
-    Ok(Names::new(key))
+    Ok((Names::new(key), draws))
 }

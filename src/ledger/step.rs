@@ -183,7 +183,7 @@ impl<'txn> Tables<'txn> {
     }
 
     /// Writes a decision: its rows, its effects as items in their lanes, and its journal entry.
-    pub fn apply(&mut self, stamp: Stamp, by: By, command: &Command, decision: Decision) -> Result<(), Error> {
+    pub fn apply(&mut self, stamp: Stamp, by: By, command: &Command, decision: Decision) -> Result<Entry, Error> {
         let mut puts = decision.puts;
         for (n, effect) in decision.effects.into_iter().enumerate() {
             let id = ItemId { seq: stamp.seq, n: n as u16 };
@@ -191,7 +191,8 @@ impl<'txn> Tables<'txn> {
         }
         let entry = Entry { at: stamp.at, by, command: command.brief(), puts: last_of_each(puts) };
         self.replay(stamp.seq, &entry)?;
-        self.insert(Tab::Journal, &Key::new().u64(stamp.seq).done(), &encode(&entry))
+        self.insert(Tab::Journal, &Key::new().u64(stamp.seq).done(), &encode(&entry))?;
+        Ok(entry)
     }
 
     /// The item that carries an effect: in a `Latest` lane the one that waits already.

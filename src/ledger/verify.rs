@@ -1,6 +1,7 @@
 //! The books checked against themselves: the journal is replayed into an empty store, and every table
 //! must come out byte for byte as it stands.
 
+mod draws;
 pub(super) mod money;
 
 use super::error::Error;
@@ -142,12 +143,16 @@ fn redemptions(report: &mut Report, store: &Snapshot) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same for a file that nobody uses, with the storage below it.
+/// The same for a file that nobody uses, with the storage below it and the draw log beside it.
 pub fn verify_file(path: &std::path::Path) -> Result<Report, Error> {
     let mut db = Database::builder().set_cache_size(64 << 20).open(path)?;
     let sound = db.check_integrity()?;
     let snapshot = Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32])));
     let mut report = verify(&snapshot)?;
+    let log = path.with_extension("draws");
+    if log.exists() {
+        draws::check(&mut report, &snapshot, &super::draws::read(&log)?)?;
+    }
     if !sound {
         fault(&mut report, "the storage had to be repaired".to_owned());
     }

@@ -2,6 +2,7 @@
 //! refusals and repeats too, for they were read from rows that were not yet durable.
 
 use super::Aside;
+use super::draws::Draws;
 use super::erase::forget;
 use super::error::{Error, Fail};
 use super::follow::follow;
@@ -15,6 +16,7 @@ use super::table::Tab;
 use super::tell::tell;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
+use crate::domain::code::Handed;
 use crate::domain::decide::alert::ClearFamily;
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::consent::ConsentFamily;
@@ -89,6 +91,8 @@ pub(super) struct Writer {
     pub failed: watch::Sender<bool>,
     pub pulse: Arc<Pulse>,
     pub has_space: super::HasSpace,
+    /// Absent where there is no folder.
+    pub draws: Option<Draws>,
     pub mark: Mark,
     pub rules: Mutex<Option<Vec<Arc<Rules>>>>,
 }
@@ -155,7 +159,7 @@ impl Writer {
         let mut mark = self.mark;
         mark.at = mark.at.max(started);
         let txn = begin(&self.db)?;
-        let mut writes = false;
+        let (mut writes, mut drawn) = (false, Vec::new());
         {
             let mut tables = Tables::open(&txn, self.names.clone(), &self.rules)?;
             for ask in asks {
@@ -169,7 +173,7 @@ impl Writer {
                         let stamp = Stamp { seq: mark.seq + 1, at: mark.at };
                         // The sender's answer stands in the list before anything can fail.
                         answers.push((reply, Err(Fail::Unknown)));
-                        let answer = self.take(&mut tables, stamp, entry)?;
+                        let answer = self.take(&mut tables, stamp, entry, &mut drawn)?;
                         if let Ok((_, true)) = answer {
                             mark.seq += 1;
                             writes = true;
@@ -190,6 +194,9 @@ impl Writer {
             return Ok(());
         }
         txn.commit()?;
+        if let Some(draws) = &mut self.draws {
+            draws.add(mark, drawn)?;
+        }
         self.view.store(Arc::new(Snapshot::new(self.db.begin_read()?, self.names.clone())));
         self.mark = mark;
         self.changed.send_replace(mark.seq);
@@ -197,12 +204,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Decides one command and writes what follows. The flag says whether anything was written.
+    /// Decides one command and writes what follows. The flag says whether anything was written, and what was taken from
+    /// the stock is added to `drawn`.
     fn take(
         &self,
         tables: &mut Tables<'_>,
         stamp: Stamp,
         entry: super::Entry,
+        drawn: &mut Vec<Handed>,
     ) -> Result<Result<(Reply, bool), Fail>, Error> {
         let super::Entry { command, by, people, token, aside, raw } = entry;
         let mut decided = match decide(tables, &command, stamp)? {
@@ -239,7 +248,8 @@ impl Writer {
         }
         decided.puts.iter().for_each(announce);
         let reply = decided.reply.clone();
-        tables.apply(stamp, by, &command, decided)?;
+        let entry = tables.apply(stamp, by, &command, decided)?;
+        drawn.extend(entry.drawn().map(Handed::of));
         Ok(Ok((reply, true)))
     }
 

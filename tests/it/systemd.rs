@@ -23,7 +23,7 @@ use referd::entropy::SeededEntropy;
 use referd::fake::revenuecat_event::Event;
 use referd::http::front::App;
 use referd::http::{rate::Rate, routes};
-use referd::ledger::Ledger;
+use referd::ledger::{Home, Ledger};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -192,7 +192,8 @@ async fn a_stuck_disk_starves_the_watchdog_and_fails_readyz() {
     let (gate, clock, entropy) = (Arc::new(Gate::default()), Arc::new(ManualClock::at(NOW)), SeededEntropy::new(1));
     let disk = Stuck(Disk::over(Image::default()), gate.clone());
     let db = Database::builder().create_with_backend(disk).expect("memory does not fail");
-    let ledger = Ledger::start(db, clock.clone(), &entropy, Box::new(|| true)).expect("the disk still works");
+    let ledger =
+        Ledger::start(db, clock.clone(), &entropy, Home::none(Box::new(|| true))).expect("the disk still works");
     let known = &world.house().apps[0];
     let apps = [Arc::new(App {
         config: known.config.clone(),

@@ -1,6 +1,8 @@
 //! The engine by itself, over memory.
 
+mod draws;
 mod facts;
+pub mod folder;
 mod golden;
 mod orders;
 mod properties;
@@ -56,7 +58,7 @@ impl House {
     fn empty() -> House {
         let db = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new()).unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
-        let ledger = Ledger::start(db, clock.clone(), &SeededEntropy::new(1), Box::new(|| true)).unwrap();
+        let ledger = Ledger::start(db, clock.clone(), &SeededEntropy::new(1), Home::none(Box::new(|| true))).unwrap();
         House { ledger, clock }
     }
 

@@ -13,7 +13,7 @@ use referd::ledger::journal::{self, Subject};
 use referd::ledger::rows::{claim_key, code_key, seen_key};
 use referd::ledger::store::{Pair, Store};
 use referd::ledger::table::Tab;
-use referd::ledger::{Ledger, Snapshot, verify};
+use referd::ledger::{Home, Ledger, Snapshot, verify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -130,7 +130,8 @@ pub fn reopen(image: Image, expected: &Expected<'_>) -> Result<Reopened, String>
     let db = Database::builder().create_with_backend(disk.clone()).map_err(|error| format!("open: {error}"))?;
     // Other entropy than before: the key of names must come from the file.
     let (clock, entropy) = (Arc::new(ManualClock::at(NOON)), SeededEntropy::new(u64::MAX));
-    let ledger = Ledger::start(db, clock, &entropy, Box::new(|| true)).map_err(|error| format!("start: {error}"))?;
+    let ledger =
+        Ledger::start(db, clock, &entropy, Home::none(Box::new(|| true))).map_err(|error| format!("start: {error}"))?;
     let started = disk.place();
 
     let snapshot = ledger.snapshot();

@@ -24,7 +24,7 @@ use referd::domain::policy::Environment;
 use referd::domain::purchase::{About, Purchase, RefundWord, Report, Source};
 use referd::domain::webhook::Webhook;
 use referd::entropy::SeededEntropy;
-use referd::ledger::{Entry, Fail, Ledger, list};
+use referd::ledger::{Entry, Fail, Home, Ledger, list};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -101,7 +101,7 @@ impl Story {
         let opened = Database::builder().create_with_backend(disk.clone()).map_err(|error| error.to_string());
         let started = opened.and_then(|db| {
             let entropy = SeededEntropy::new(plot.seed);
-            Ledger::start(db, clock.clone(), &entropy, has_space).map_err(|error| error.to_string())
+            Ledger::start(db, clock.clone(), &entropy, Home::none(has_space)).map_err(|error| error.to_string())
         });
         let ledger = started.map_err(|why| (disk.clone(), why))?;
         Ok(Story {
