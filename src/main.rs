@@ -6,7 +6,7 @@ use clap::Parser;
 use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
 use referd::cli::systemd::{Manager, Sockets};
-use referd::cli::{check, completions, demo, doctor, explain, import, log, man, rules, serve, verify};
+use referd::cli::{backup, check, completions, demo, doctor, explain, import, log, man, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use std::path::Path;
@@ -82,6 +82,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
             log::start(filter, "error");
             let done = runtime()?.block_on(rules::run(&config, asked, cli.json))?;
+            Ok(if done { DONE } else { FAILED })
+        }),
+        Verb::Backup(asked) => with(load(), |config| {
+            log::start(filter, "error");
+            let done = runtime()?.block_on(backup::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
         }),
         Verb::Completions(asked) => completions::run(asked).map(|()| DONE),

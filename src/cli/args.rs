@@ -36,7 +36,9 @@ pub enum Verb {
     /// Takes in lists made elsewhere.
     #[command(subcommand)]
     Import(Import),
-    /// Checks a ledger in full: storage, journal against tables, invariants.
+    /// Makes a verified snapshot, of a running appliance too.
+    Backup(Backup),
+    /// Checks a ledger or a backup in full: checksum, storage, journal against tables, invariants.
     Verify(Verify),
     /// What other rules would have made of what happened.
     #[command(subcommand)]
@@ -114,10 +116,22 @@ fn time(text: &str) -> Result<At, &'static str> {
 }
 
 #[derive(Args)]
+pub struct Backup {
+    /// A further copy, which must not be there yet, with its checksum beside it. Backups are kept in data_dir/backups.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Args)]
 pub struct Verify {
-    /// A ledger file instead of the configured ones. It must not be in use.
+    /// A backup, or another ledger file, instead of the configured ledgers. It must not be in use, and stays as it is.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// The key of an encrypted backup, as age-keygen writes it.
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub identity: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -77,6 +77,7 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     findings.extend(sources(&stats));
     findings.push(deliveries(&stats));
     findings.extend(refunds(config, app).await?);
+    findings.push(backup(&stats));
     let pools = get(config, app, "pool").await?.unwrap_or_default();
     findings.extend(outside::budget(&pools, &rfc3339(SystemClock.now())));
     if app.app_store_server.is_none() {
@@ -168,6 +169,24 @@ async fn refunds(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
         findings.push(Finding::new(check, Verdict::Bad, what, remedy));
     }
     Ok(findings)
+}
+
+/// A backup of every day is what is usual; other schedules are a team's own affair.
+fn backup(stats: &Value) -> Finding {
+    const STALE: u64 = 2 * 24 * 3600;
+    let (last, age) = (stats["backup"]["last_at"].as_str(), stats["backup"]["age_seconds"].as_u64());
+    match (last, age) {
+        _ if stats["backup"]["failing"] == true => {
+            let remedy = "the log says why: journalctl -u referd; then referd backup";
+            Finding::new("backup", Verdict::Bad, "the last one was not made", remedy)
+        }
+        (Some(last), Some(age)) if age <= STALE => Finding::good("backup", format!("the last is of {last}")),
+        (Some(last), _) => {
+            let what = format!("the last is of {last}, more than two days ago");
+            Finding::new("backup", Verdict::Doubtful, what, "look at backup.schedule, or run referd backup")
+        }
+        (None, _) => Finding::new("backup", Verdict::Doubtful, "none was made yet", "referd backup makes one"),
+    }
 }
 
 /// Apple sends a TEST notification to the address in App Store Connect: did it come here?

@@ -1,7 +1,7 @@
 //! The appliance put together: ledgers, what runs by itself, listeners.
 
-use super::certificate;
 use super::systemd::Sockets;
+use super::{certificate, offline};
 use crate::clock::Clock;
 use crate::config::{self, Algorithm, Config, JwtKey, Secret};
 use crate::domain::decide::pool::Adopt;
@@ -20,7 +20,7 @@ use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, Store, open_file};
 use crate::motor::certificate::Keeper;
 use crate::motor::{
-    Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, catch_up, keep_keys, look,
+    Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, back_up, catch_up, keep_keys, look,
 };
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
@@ -93,7 +93,7 @@ impl House {
             couriers.push(courier);
         }
         let bells = match motor {
-            Motor::Running => Some(ring(&apps).await?),
+            Motor::Running => Some(ring(&apps, config.backup.schedule.as_deref()).await?),
             Motor::ByHand => None,
         };
 
@@ -165,6 +165,13 @@ impl House {
         }
     }
 
+    /// Makes a backup of every app, beside all else.
+    pub fn back_up(&self) {
+        for app in &self.apps {
+            drop(tokio::spawn(back_up(app.ledger.clone(), app.backups.clone())));
+        }
+    }
+
     /// Answers what was asked, finishes what was begun, closes the files.
     pub async fn stop(mut self) {
         _ = self.stop_listening.send(true);
@@ -222,6 +229,7 @@ async fn open_app(
         public_url: format!("{}{}", config.server.public_url, app.base_path),
         config: app.clone(),
         ledger,
+        backups: Arc::new(offline::backups(config, app)),
         verifier,
         apple,
         clock: clock.clone(),
@@ -364,7 +372,7 @@ fn trusted(config: &Config) -> Trusted {
 }
 
 /// One look at every stock now, and then on schedule.
-async fn ring(apps: &[Arc<App>]) -> Result<Bells> {
+async fn ring(apps: &[Arc<App>], backups: Option<&str>) -> Result<Bells> {
     let bells = Bells::new().await?;
     for app in apps {
         for campaign in &app.config.campaigns {
@@ -377,6 +385,9 @@ async fn ring(apps: &[Arc<App>]) -> Result<Bells> {
         }
         if app.config.app_store_connect.as_ref().is_some_and(|given| given.vendor_number.is_some()) {
             bells.reports(app.ledger.clone()).await?;
+        }
+        if let Some(schedule) = backups {
+            bells.backup(schedule, app.ledger.clone(), app.backups.clone()).await?;
         }
         bells.listen(&app.config.name, app.ledger.clone(), app.clock.clone()).await?;
     }

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod args;
+pub mod backup;
 pub mod certificate;
 pub mod check;
 pub mod completions;

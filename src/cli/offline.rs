@@ -3,6 +3,7 @@
 use crate::clock::SystemClock;
 use crate::config::{App, Config};
 use crate::entropy::SystemEntropy;
+use crate::ledger::backup::Backups;
 use crate::ledger::{Ledger, open_file};
 use anyhow::{Context, Result, bail};
 use std::sync::Arc;
@@ -21,6 +22,10 @@ pub fn open(config: &Config, app: &App) -> Result<Ledger> {
         bail!("{} does not exist yet: start the appliance once", path.display());
     }
     open_or_make(config, app)
+}
+
+pub fn backups(config: &Config, app: &App) -> Backups {
+    Backups::new(&config.data_dir, &app.name, config.backup.keep, config.backup.recipient.clone())
 }
 
 pub fn open_or_make(config: &Config, app: &App) -> Result<Ledger> {

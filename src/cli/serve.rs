@@ -20,7 +20,7 @@ pub enum End {
 
 pub async fn run(config: Config, sockets: Sockets, manager: &Manager) -> Result<End> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hup = signal(SignalKind::hangup())?;
+    let (mut hup, mut usr1) = (signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?);
     let data = config.data_dir.display().to_string();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let house = House::start(config, sockets, clock, entropy, Motor::Running).await?;
@@ -38,6 +38,7 @@ pub async fn run(config: Config, sockets: Sockets, manager: &Manager) -> Result<
                     house.reload();
                     manager.ready();
                 }
+                _ = usr1.recv() => house.back_up(),
                 () = house.failed() => break End::Disk,
                 never = &mut watching => match never {},
             }

@@ -12,7 +12,6 @@ mod network;
 mod offer;
 mod payout;
 mod refund;
-mod reserved;
 mod resolve;
 mod schedule;
 mod secret;
@@ -20,7 +19,6 @@ mod section;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod unbuilt;
 mod url;
 mod webhook;
 mod winback;
@@ -52,6 +50,7 @@ pub struct Config {
     pub log_level: &'static str,
     pub server: Server,
     pub admin: Admin,
+    pub backup: Backup,
     pub apps: Vec<App>,
 }
 
@@ -96,6 +95,22 @@ pub enum Tls {
 pub struct Admin {
     pub listen: AdminListen,
     pub token: Secret,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Cron with seconds, UTC. Absent: only when it is asked for.
+    pub schedule: Option<String>,
+    /// How many are kept of each app.
+    pub keep: usize,
+    /// An age recipient, for whom they are encrypted.
+    pub recipient: Option<String>,
+}
+
+impl Default for Backup {
+    fn default() -> Backup {
+        Backup { schedule: Some("0 30 3 * * *".to_owned()), keep: 14, recipient: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

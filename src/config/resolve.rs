@@ -2,7 +2,7 @@
 
 use super::section::{Context, Section};
 use super::{
-    Admin, AdminListen, Config, Problem, Secret, Server, app, environment, network, reserved, secret, tls, url,
+    Admin, AdminListen, Backup, Config, Problem, Secret, Server, app, environment, network, schedule, secret, tls, url,
 };
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -41,12 +41,11 @@ fn config(mut s: Section<'_>) -> Option<Config> {
     let log_level = s.table_or_empty("log").choice("level", &levels).unwrap_or("info");
     let server = server(s.table_or_empty("server"));
     let admin = admin(s.table_or_empty("admin"), server.as_ref().map(|server| server.listen));
-    if let Some(backup) = s.table("backup") {
-        reserved::backup(backup);
-    }
+    let backup = backup(s.table_or_empty("backup"));
     let apps = app::apps(&mut s, server.as_ref().map(|server| server.public_url.as_str()));
     let secret_files = Vec::new();
-    Some(Config { data_dir: data_dir?, secret_files, log_level, server: server?, admin: admin?, apps })
+    let (server, admin, backup) = (server?, admin?, backup?);
+    Some(Config { data_dir: data_dir?, secret_files, log_level, server, admin, backup, apps })
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -60,6 +59,24 @@ fn server(mut s: Section<'_>) -> Option<Server> {
     let trusted_proxies = trusted.map_err(|(what, remedy)| s.wrong("trusted_proxies", what, remedy)).ok();
     let tls = tls::tls(s.table_or_empty("tls"), listen, !proxies.is_empty());
     Some(Server { listen: listen?, public_url: public_url?, tls: tls?, trusted_proxies: trusted_proxies? })
+}
+
+fn backup(mut s: Section<'_>) -> Option<Backup> {
+    let Backup { schedule: usual, keep, .. } = Backup::default();
+    let schedule = s.parsed_or("schedule", &usual.unwrap_or_default(), |text| match text {
+        "off" => Ok(None),
+        text => schedule::schedule(text).map(Some),
+    });
+    let keep = match s.has("keep") {
+        true => s.number("keep", 1..=10_000).map(|keep| keep as usize),
+        false => Some(keep),
+    };
+    let given = s.has("recipient");
+    let recipient = s.parsed("recipient", |text| match text.parse::<age::x25519::Recipient>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(("is no recipient of age", "write what `age-keygen` prints as the public key: age1…")),
+    });
+    (recipient.is_some() || !given).then_some(Backup { schedule: schedule?, keep: keep?, recipient })
 }
 
 fn admin(mut s: Section<'_>, public: Option<SocketAddr>) -> Option<Admin> {

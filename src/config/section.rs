@@ -1,7 +1,7 @@
 //! One table of the file, read key by key. A faulty value is noted and something harmless returned
 //! in its place: once a problem is noted, nothing that was read is used.
 
-use super::{Fault, Problem, unbuilt};
+use super::{Fault, Problem};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -23,15 +23,13 @@ pub(super) struct Context {
 pub(super) struct Section<'c> {
     pub context: &'c Context,
     path: String,
-    /// The path with every app's name as `*` and every place in a list as `[]`.
-    shape: String,
     left: Table,
     known: Vec<String>,
 }
 
 impl<'c> Section<'c> {
     pub fn root(context: &'c Context, table: Table) -> Section<'c> {
-        Section { context, path: String::new(), shape: String::new(), left: table, known: Vec::new() }
+        Section { context, path: String::new(), left: table, known: Vec::new() }
     }
 
     pub fn key(&self, key: &str) -> String {
@@ -66,8 +64,6 @@ impl<'c> Section<'c> {
         }
         if read.is_none() {
             self.wrong(key, format!("must be {want}"), format!("it is written as {}", in_words(&value)));
-        } else if unbuilt::asked(&child(&self.shape, key), &value) {
-            self.wrong(key, unbuilt::WHAT, unbuilt::REMEDY);
         }
         read
     }
@@ -170,28 +166,27 @@ impl<'c> Section<'c> {
         chosen.filter(|chosen| !chosen.is_empty() && !again)
     }
 
-    fn inner(&self, path: String, shape: String, table: Table) -> Section<'c> {
-        Section { context: self.context, path, shape, left: table, known: Vec::new() }
+    fn inner(&self, path: String, table: Table) -> Section<'c> {
+        Section { context: self.context, path, left: table, known: Vec::new() }
     }
 
     pub fn table(&mut self, key: &str) -> Option<Section<'c>> {
         let table = self.take(key, "a table", |v| v.as_table().cloned())?;
-        Some(self.inner(self.key(key), child(&self.shape, key), table))
+        Some(self.inner(self.key(key), table))
     }
 
     /// A table all of whose keys may have defaults: an absent one is an empty one.
     pub fn table_or_empty(&mut self, key: &str) -> Section<'c> {
-        self.table(key).unwrap_or_else(|| self.inner(self.key(key), child(&self.shape, key), Table::new()))
+        self.table(key).unwrap_or_else(|| self.inner(self.key(key), Table::new()))
     }
 
     /// `[key.NAME]` tables.
     pub fn named(&mut self, key: &str) -> Vec<(String, Section<'c>)> {
         let Some(mut names) = self.table(key) else { return Vec::new() };
-        let shape = child(&names.shape, "*");
         let mut sections = Vec::new();
         for name in names.left.keys().cloned().collect::<Vec<_>>() {
             if let Some(table) = names.take(&name, "a table", |v| v.as_table().cloned()) {
-                sections.push((name.clone(), names.inner(names.key(&name), shape.clone(), table)));
+                sections.push((name.clone(), names.inner(names.key(&name), table)));
             }
         }
         sections
@@ -202,9 +197,9 @@ impl<'c> Section<'c> {
         let tables = self.take(key, "a list of tables", |v| {
             v.as_array()?.iter().map(|t| t.as_table().cloned()).collect::<Option<Vec<_>>>()
         });
-        let (path, shape) = (self.key(key), format!("{}[]", child(&self.shape, key)));
+        let path = self.key(key);
         let tables = tables.unwrap_or_default().into_iter().enumerate();
-        tables.map(|(place, table)| self.inner(entry(&path, place), shape.clone(), table)).collect()
+        tables.map(|(place, table)| self.inner(entry(&path, place), table)).collect()
     }
 }
 
@@ -225,7 +220,7 @@ pub(super) fn note(context: &Context, key: String, what: impl Into<String>, reme
 
 /// `path.key`; a key that TOML would quote is quoted.
 pub(super) fn child(path: &str, key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-*".contains(&b));
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let key = if bare { key.to_owned() } else { format!("{key:?}") };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }

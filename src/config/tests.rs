@@ -137,6 +137,29 @@ fn the_base_is_understood() {
 }
 
 #[test]
+fn backups_are_made_unless_they_are_off() {
+    const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let other = |schedule: Option<&str>, keep, recipient: Option<&str>| {
+        Some(Backup { schedule: schedule.map(str::to_owned), keep, recipient: recipient.map(str::to_owned) })
+    };
+    for (lines, backup, faults) in [
+        ("", Some(Backup::default()), &[][..]),
+        ("schedule = \"off\"", other(None, 14, None), &[]),
+        ("schedule = \"0 0 * * * *\"\nkeep = 3", other(Some("0 0 * * * *"), 3, None), &[]),
+        ("schedule = \"@daily\"", None, &["backup.schedule"]),
+        ("keep = 0", None, &["backup.keep"]),
+        (&format!("recipient = \"{RECIPIENT}\""), other(Some("0 30 3 * * *"), 14, Some(RECIPIENT)), &[]),
+        ("recipient = \"ssh-ed25519 AAAA\"", None, &["backup.recipient"]),
+        (&format!("recipient = \"{}\"", RECIPIENT.replace('z', "q")), None, &["backup.recipient"]),
+    ] {
+        let outcome = loaded(&format!("[backup]\n{lines}\n{BASE}"), &[]);
+        assert_eq!(outcome.as_ref().ok().map(|config| config.backup.clone()), backup, "{lines}");
+        assert_eq!(keys(outcome), faults, "{lines}");
+    }
+    assert_eq!(loaded(BASE, &[]).expect("a good file").backup, Backup::default());
+}
+
+#[test]
 fn a_config_shows_no_secret() {
     let shown = format!("{:?}", loaded(BASE, &[]).expect("a good file"));
     assert!(!shown.contains("hush-"), "{shown}");
@@ -482,7 +505,7 @@ fn the_environment_overrides_the_file() {
         ("REFERD__SERVER__LISTN", "hush-hush", "server.listn"),
         ("REFERD__ADMIN__TOKEN", "hush-hush-hush-hush", "admin.token"),
         ("REFERD__ADMIN__TOKEN_FILE", "gone", "admin.token_file"),
-        ("REFERD__BACKUP__KEEP", "3", "backup"),
+        ("REFERD__BACKUP__KEEP", "0", "backup.keep"),
     ] {
         assert!(keys(set(name, value)).contains(&expected.to_owned()), "{name}={value}");
     }
@@ -492,7 +515,7 @@ fn the_environment_overrides_the_file() {
 pub(super) const KEYS: &str = "data_dir log.level
 server.listen server.public_url server.trusted_proxies server.tls.mode server.tls.domains server.tls.contact
 server.tls.directory_url server.tls.directory_ca_file server.tls.cert_file server.tls.key_file
-admin.listen admin.token admin.token_file backup.schedule backup.keep
+admin.listen admin.token admin.token_file backup.schedule backup.keep backup.recipient
 apps.alma.bundle_id apps.alma.apple_id apps.alma.base_path apps.alma.default_campaign apps.alma.time_zone
 apps.alma.auth.server_key apps.alma.auth.server_key_file
 apps.alma.auth.jwt.algorithm apps.alma.auth.jwt.public_key apps.alma.auth.jwt.public_key_file

@@ -11,6 +11,7 @@ use crate::domain::decide::{By, Command, Refusal, Reply};
 use crate::domain::id::UserId;
 use crate::domain::policy::Environment;
 use crate::entropy::Entropy;
+use crate::ledger::backup::Backups;
 use crate::ledger::{Entry, Fail, Ledger};
 use crate::wire::apple_event::Expected;
 use crate::wire::jws;
@@ -26,6 +27,7 @@ pub struct App {
     /// Where its routes start, seen from outside.
     pub public_url: String,
     pub ledger: Arc<Ledger>,
+    pub backups: Arc<Backups>,
     pub verifier: Option<Arc<Verifier>>,
     /// Knows what Apple signed.
     pub apple: Arc<jws::Verifier>,

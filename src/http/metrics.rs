@@ -9,6 +9,7 @@ use crate::domain::delivery::{Item, ItemState};
 use crate::domain::hearing::{Heard, Hearing};
 use crate::domain::pool::Pool;
 use crate::domain::purchase::Source;
+use crate::ledger::backup::Made;
 use crate::ledger::key::Key;
 use crate::ledger::rows::item_key;
 use crate::ledger::store::Store;
@@ -71,6 +72,7 @@ pub fn text(apps: &[std::sync::Arc<App>], certificates: Option<&Certificates>) -
     outbox(&mut out, apps)?;
     sources(&mut out, apps)?;
     limited(&mut out, apps);
+    backups(&mut out, apps);
     writer(&mut out, apps);
     Ok(out.0)
 }
@@ -242,6 +244,29 @@ fn limited(out: &mut Text, apps: &[std::sync::Arc<App>]) {
             out.line(name, &[("app", &app.config.name), ("by", by)], app.meter.limited_by(by));
         }
     }
+}
+
+fn backups(out: &mut Text, apps: &[std::sync::Arc<App>]) {
+    let all: Vec<_> = apps.iter().map(|app| (app.config.name.as_str(), app.backups.standing())).collect();
+    let name = "referd_backup_last_timestamp_seconds";
+    out.head(name, "gauge", "When the newest backup was made; absent where there is none.");
+    for (app, standing) in &all {
+        standing.last.iter().for_each(|at| out.line(name, &[("app", app)], at.0 / 1000));
+    }
+    type Read = fn(&Made) -> f64;
+    let figures: [(&str, &str, Read); 2] = [
+        ("referd_backup_bytes", "Size of the last backup that was made since the start.", |made| made.bytes as f64),
+        ("referd_backup_seconds", "How long it took, with its verification.", |made| made.millis as f64 / 1e3),
+    ];
+    for (name, help, read) in figures {
+        out.head(name, "gauge", help);
+        for (app, standing) in &all {
+            standing.made.iter().for_each(|made| out.line(name, &[("app", app)], read(made)));
+        }
+    }
+    let name = "referd_backup_failures_total";
+    out.head(name, "counter", "Backups that were not made since the start.");
+    all.iter().for_each(|(app, standing)| out.line(name, &[("app", app)], standing.failures));
 }
 
 fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {

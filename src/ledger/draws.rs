@@ -39,7 +39,7 @@ pub struct Record {
 
 impl Record {
     /// Five words for each code: campaign, batch, its end, the code, whose it is.
-    fn body(&self) -> String {
+    pub fn body(&self) -> String {
         let mut out = format!("{} {} {}", self.reached.epoch, self.reached.seq, self.at.0);
         for code in &self.codes {
             let Handed { text, campaign, batch, expires_at, to, .. } = code;
@@ -48,7 +48,7 @@ impl Record {
         out
     }
 
-    fn parse(body: &str) -> Option<Record> {
+    pub fn parse(body: &str) -> Option<Record> {
         let words: Vec<&str> = body.split(' ').collect();
         let (head, codes) = words.split_at_checked(3)?;
         let reached = Reached { epoch: head[0].parse().ok()?, seq: head[1].parse().ok()? };
@@ -292,6 +292,13 @@ pub fn read(path: &Path) -> Result<Reading, Error> {
     let mut records = Vec::new();
     let (instance, state) = walk(path, |record| records.push(record))?;
     Ok(Reading { instance, records, state })
+}
+
+/// What a log has behind a place, as far as it is good.
+pub fn since(path: &Path, reached: Reached) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    walk(path, |record| records.extend((record.reached > reached).then_some(record)))?;
+    Ok(records)
 }
 
 fn walk(path: &Path, mut each: impl FnMut(Record)) -> Result<(Option<Id>, State), Error> {

@@ -16,6 +16,12 @@ pub enum Error {
     File { path: String, why: String },
     #[error("{path} is in use: another process has this ledger open")]
     InUse { path: String },
+    #[error("{0}")]
+    Unsound(String),
+    #[error("encryption: {0}")]
+    Sealed(String),
+    #[error("this file is a backup of {at}, and no ledger to start from: run `referd restore --from` with it")]
+    Backup { at: String },
     #[error("{0}: put it back as it was, or run `referd restore`")]
     Draws(String),
     #[error("{path} goes further than the database beside it, which is an old one: run `referd restore`")]

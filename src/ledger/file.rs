@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 /// Below this much free space nothing is written: on a full disk the database cannot even delete.
-const FLOOR: u64 = 64 << 20;
+pub(super) const FLOOR: u64 = 64 << 20;
 /// Space kept back, to be given up by hand when a disk filled up all the same.
 const BALLAST: u64 = 8 << 20;
 const CACHE: usize = 48 << 20;
@@ -78,11 +78,17 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     let db = Builder::new().set_cache_size(CACHE).open(&path)?;
     ballast(&folder.join("ballast")).map_err(at(folder))?;
     let folder: PathBuf = folder.to_owned();
-    let has_space = move || statvfs(&folder).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= FLOOR);
+    let has_space = move || free(&folder).is_ok_and(|free| free >= FLOOR);
     Ok((db, Home { has_space: Box::new(has_space), place: Some(place) }))
 }
 
-fn private(path: &Path) -> std::io::Result<()> {
+/// Bytes that can be written to the disk of a folder.
+pub(super) fn free(folder: &Path) -> Result<u64, Error> {
+    let disk = statvfs(folder).map_err(|error| at(folder)(error.into()))?;
+    Ok(disk.f_bavail * disk.f_frsize)
+}
+
+pub(super) fn private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }

@@ -1,6 +1,7 @@
 //! What is kept: one file for each app, one writer, snapshots to read from, the journal that all else
 //! follows from. Synchronous; the only room that knows the database.
 
+pub mod backup;
 mod drawer;
 mod draws;
 mod epoch;
@@ -14,7 +15,9 @@ pub mod journal;
 pub mod key;
 pub mod list;
 mod load;
+mod look;
 pub mod names;
+pub mod parcel;
 pub mod people;
 mod record;
 pub mod simulate;
@@ -43,6 +46,7 @@ use crate::domain::id::{Id, Person, UserId};
 use crate::domain::partner::Contact;
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
+use backup::Label;
 use draws::{Draws, Log, Reached};
 use epoch::Epoch;
 use file::Place;
@@ -267,6 +271,9 @@ fn prepare(db: &Database, entropy: &dyn Entropy, place: Option<&Place>) -> Resul
                 tables.insert(Tab::Meta, b"schema", &SCHEMA.to_be_bytes())?;
                 tables.insert(Tab::Meta, b"key", &key)?;
             }
+        }
+        if let Some(label) = Label::read(&tables)? {
+            return Err(Error::Backup { at: label.at.compact() });
         }
         if let Some(place) = place {
             let before = match epoch::read(&tables)? {

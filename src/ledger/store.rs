@@ -78,6 +78,10 @@ impl Snapshot {
         Snapshot { txn, tables: [const { OnceLock::new() }; Tab::ALL.len()], rules: OnceLock::new(), names }
     }
 
+    pub(super) fn transaction(&self) -> &ReadTransaction {
+        &self.txn
+    }
+
     pub(super) fn shared_names(&self) -> Arc<Names> {
         self.names.clone()
     }

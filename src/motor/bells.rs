@@ -7,6 +7,7 @@ use crate::domain::decide::pool::Refill;
 use crate::domain::decide::reconciliation::AskReports;
 use crate::domain::decide::{By, Command};
 use crate::domain::purchase::Source;
+use crate::ledger::backup::Backups;
 use crate::ledger::{Entry, Ledger, list};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -57,6 +58,21 @@ impl Bells {
         Ok(())
     }
 
+    /// Makes a backup on a schedule. How it went is told where it is made.
+    pub async fn backup(
+        &self,
+        schedule: &str,
+        ledger: Arc<Ledger>,
+        backups: Arc<Backups>,
+    ) -> Result<(), JobSchedulerError> {
+        let job = Job::new_async(schedule, move |_, _| {
+            let (ledger, backups) = (ledger.clone(), backups.clone());
+            Box::pin(async move { back_up(ledger, backups).await })
+        })?;
+        self.0.add(job).await?;
+        Ok(())
+    }
+
     /// Says so when a source falls silent, and when it is heard again.
     pub async fn listen(&self, app: &str, ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Result<(), JobSchedulerError> {
         let (app, quiet) = (app.to_owned(), Arc::new(Mutex::new(BTreeSet::new())));
@@ -74,6 +90,13 @@ impl Bells {
 
     pub async fn stop(&mut self) {
         _ = self.0.shutdown().await;
+    }
+}
+
+/// One backup, beside all else. A failure is logged and counted there.
+pub async fn back_up(ledger: Arc<Ledger>, backups: Arc<Backups>) {
+    if let Err(error) = tokio::task::spawn_blocking(move || backups.make(&ledger)).await {
+        tracing::error!(%error, "a backup broke off");
     }
 }
 

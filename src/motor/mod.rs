@@ -12,7 +12,7 @@ mod teller;
 mod timers;
 
 pub use apple::Apple;
-pub use bells::{Bells, catch_up, look};
+pub use bells::{Bells, back_up, catch_up, look};
 pub use connect::Connect;
 pub use courier::{Courier, Outside};
 pub use keys::keep_keys;

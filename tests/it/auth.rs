@@ -71,6 +71,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/notifications/catch-up", Admin),
     ("POST", "/notifications/test", Admin),
     ("POST", "/rules/simulate", Admin),
+    ("POST", "/backup", Admin),
     ("DELETE", "/users/{id}", Admin),
     ("GET", "/webhooks", Admin),
     ("POST", "/webhooks/test", Admin),

@@ -44,6 +44,7 @@ async fn everything_is_good_or_something_is_bad() {
         ("webhooks of apple", "doubtful"),
         ("deliveries", "good"),
         ("refund questions", "doubtful"),
+        ("backup", "doubtful"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "good"),
     ];
@@ -54,7 +55,8 @@ async fn everything_is_good_or_something_is_bad() {
         assert_eq!(row["remedy"] == "", is_good, "what is not good has a remedy: {row}");
     }
 
-    // By now both sources were heard; the sandbox has no address, and that alone is not bad.
+    // By now both sources were heard and a backup was made; the sandbox has no address, and that alone is not bad.
+    assert_eq!(site.says(&["backup"]).await.0, 0);
     let event = Event::test(SystemClock.now());
     appliance.caller.deliver(&event, SystemClock.now()).await.is(200);
     site.store.set_notification_url(Environment::Sandbox, None);
@@ -68,13 +70,14 @@ async fn everything_is_good_or_something_is_bad() {
         ("webhooks of apple", "good"),
         ("deliveries", "good"),
         ("refund questions", "doubtful"),
+        ("backup", "good"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "doubtful"),
     ];
     for _ in 0..2 {
         let (status, rows) = site.doctor().await;
         assert_eq!((status, verdicts(&rows)), (0, expected(&no_sandbox)), "{rows:#?}");
-        assert!(rows[10]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
+        assert!(rows[11]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
     }
 
     site.store.set_notification_url(Environment::Production, Some("http://127.0.0.1:1/"));

@@ -6,6 +6,7 @@ mod admin;
 mod anchor;
 mod apple;
 mod auth;
+mod backup;
 mod binding;
 mod certificates;
 mod claim;

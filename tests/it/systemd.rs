@@ -199,6 +199,7 @@ async fn a_stuck_disk_starves_the_watchdog_and_fails_readyz() {
         config: known.config.clone(),
         public_url: known.public_url.clone(),
         ledger: Arc::new(ledger),
+        backups: known.backups.clone(),
         verifier: None,
         apple: known.apple.clone(),
         signer: None,

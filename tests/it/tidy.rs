@@ -353,8 +353,7 @@ fn example() -> (BTreeMap<String, String>, BTreeMap<String, usize>) {
 fn the_example_and_its_page_have_the_same_keys() {
     let mut breaches = Breaches::of("configuration");
     let page = read("docs/configuration.md");
-    let (built, later) = page.split_once("\n## Not built yet\n").expect("the page says what is not built yet");
-    let documented_keys = documented(built);
+    let documented_keys = documented(&page);
     let (bodies, keys) = example();
     for (key, line) in &keys {
         if !documented_keys.contains_key(key) {
@@ -367,26 +366,6 @@ fn the_example_and_its_page_have_the_same_keys() {
         if bodies.get(&section).is_none_or(|body| words(body, name).is_empty()) {
             breaches.add("docs/configuration.md", *line, key, "config.example.toml does not mention it there");
         }
-    }
-    let list = read("src/config/unbuilt.rs");
-    let refused: BTreeMap<String, usize> = list
-        .split("#[cfg(test)]")
-        .next()
-        .unwrap_or(&list)
-        .lines()
-        .enumerate()
-        .flat_map(|(at, line)| {
-            line.split("(\"").skip(1).map(move |rest| (rest.split('"').next().unwrap_or(""), at + 1))
-        })
-        .map(|(shape, line)| (shape.replace('*', "NAME").replace("[]", ""), line))
-        .collect();
-    let shift = built.lines().count() + 2;
-    let told = documented(later);
-    for (key, line) in refused.iter().filter(|(key, _)| !told.contains_key(*key)) {
-        breaches.add("src/config/unbuilt.rs", *line, key, "docs/configuration.md does not say that it is not built");
-    }
-    for (key, line) in told.iter().filter(|(key, _)| !refused.contains_key(*key)) {
-        breaches.add("docs/configuration.md", line + shift, key, "src/config/unbuilt.rs does not refuse it");
     }
     breaches.end();
 }

@@ -1,5 +1,6 @@
 //! The private side: every route asks for the administrator's token, unknown ones too.
 
+mod backup;
 mod codes;
 mod completions;
 mod explain;
@@ -96,6 +97,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/webhooks", get(webhooks::list))
         .route("/webhooks/test", post(webhooks::test))
         .route("/webhooks/{id}/enable", post(webhooks::enable))
+        .route("/backup", post(backup::make))
         .route("/rules/simulate", post(rules::simulate))
         .route("/users/{id}", get(users::user).delete(users::erase))
         .route("/explain/{subject}", get(explain::explain));

@@ -79,8 +79,15 @@ pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resu
         "last_webhook": webhooks,
         "quiet_sources": quiet,
         "notifications": notifications(app)?,
+        "backup": backup(app),
         "certificate": admin.certificates.as_deref().map(certificate),
     })))
+}
+
+fn backup(app: &App) -> Value {
+    let standing = app.backups.standing();
+    let age = standing.last.map(|at| (app.clock.now().0 - at.0).max(0) / 1000);
+    json!({ "last_at": standing.last.map(rfc3339), "age_seconds": age, "failing": standing.is_failing })
 }
 
 /// One for the whole appliance.

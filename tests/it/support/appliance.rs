@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -139,6 +139,11 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         std::fs::write(&key, private_pem(SEED)).expect("the folder can be written");
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
         Site { apple, revenuecat, store, tremendous, log: Arc::default(), folder, filter }
+    }
+
+    /// Something in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     fn command(&self, verb: &str) -> Command {

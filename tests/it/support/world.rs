@@ -402,7 +402,9 @@ fn config() -> Config {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server { listen: any, public_url: PUBLIC_URL.to_owned(), tls: Tls::Off, trusted_proxies: Vec::new() };
     let admin = config::Admin { listen: AdminListen::Tcp(any), token: Secret::new(ADMIN_TOKEN) };
-    Config { data_dir: "data".into(), secret_files: Vec::new(), log_level: "info", server, admin, apps: vec![app()] }
+    let backup = config::Backup::default();
+    let secret_files = Vec::new();
+    Config { data_dir: "data".into(), secret_files, log_level: "info", server, admin, backup, apps: vec![app()] }
 }
 
 fn app() -> config::App {

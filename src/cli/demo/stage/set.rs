@@ -71,6 +71,7 @@ impl Stage {
             log_level: "error",
             server: Server { listen, public_url: url.clone(), tls: Tls::Off, trusted_proxies: Vec::new() },
             admin: config::Admin { listen: AdminListen::Tcp(ANY_PORT), token: keys.admin.clone() },
+            backup: config::Backup { schedule: None, ..config::Backup::default() },
             apps: vec![app],
         };
         let house = House::start(config, Sockets::default(), clock.clone(), Arc::new(entropy), Motor::Running).await?;

@@ -1,0 +1,253 @@
+//! Snapshots of a ledger that runs: one state of it, copied table by table into a file of its own, checked, and kept for
+//! a while. The file of a ledger that runs is never copied: such a copy is broken.
+
+use super::draws::{self, Reached, Record};
+use super::file::{FLOOR, Place, at, free};
+use super::record::{decode, encode};
+use super::store::Store;
+use super::table::Tab;
+use super::verify::verify_file;
+use super::{Error, Ledger, epoch, parcel, writer};
+use crate::clock::Stopwatch;
+use crate::domain::at::At;
+use redb::{Builder, Database, ReadTransaction, TableDefinition, TableHandle};
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+/// Bytes copied in one transaction: much less than what the disk takes while the writer waits for a moment.
+const STEP: usize = 1 << 20;
+const CACHE: usize = 16 << 20;
+
+/// What stands in a backup about itself. A file with it is no ledger to start from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    pub app: String,
+    /// Of the program that wrote it.
+    pub version: String,
+    pub at: At,
+    pub seq: u64,
+}
+
+impl Label {
+    pub const KEY: &[u8] = b"backup";
+    /// What was drawn while the copy was written: it is not in its books.
+    pub const DRAWS: &[u8] = b"draws";
+
+    pub fn read(store: &impl Store) -> Result<Option<Label>, Error> {
+        store.get(Tab::Meta, Label::KEY)?.map(|bytes| decode(&bytes, Tab::Meta.name())).transpose()
+    }
+    /// Draws that a backup has beside its books.
+    pub fn draws(store: &impl Store) -> Result<Vec<Record>, Error> {
+        let text = store.get(Tab::Meta, Label::DRAWS)?.unwrap_or_default();
+        let text = String::from_utf8(text).map_err(|_| Error::Broken("draws that are no text"))?;
+        let read = text.lines().map(Record::parse).collect::<Option<_>>();
+        read.ok_or(Error::Broken("draws that cannot be read"))
+    }
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub path: PathBuf,
+    pub at: At,
+    pub bytes: u64,
+    pub sha256: String,
+    pub millis: u64,
+}
+
+/// How an app's backups go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// When the newest that is kept was made.
+    pub last: Option<At>,
+    /// What this process made last.
+    pub made: Option<Made>,
+    pub failures: u64,
+    /// Whether the last attempt failed.
+    pub is_failing: bool,
+}
+
+/// One app's backups.
+pub struct Backups {
+    place: Place,
+    folder: PathBuf,
+    keep: usize,
+    /// For whom they are encrypted.
+    recipient: Option<String>,
+    /// One is made at a time.
+    turn: Mutex<()>,
+    standing: Mutex<Standing>,
+}
+
+impl Backups {
+    pub fn new(data: &Path, app: &str, keep: usize, recipient: Option<String>) -> Backups {
+        let place = Place { folder: data.to_owned(), app: app.to_owned() };
+        let folder = data.join("backups");
+        let last = kept(&folder, app).last().map(|(at, _)| *at);
+        let standing = Mutex::new(Standing { last, ..Standing::default() });
+        Backups { place, folder, keep, recipient, turn: Mutex::new(()), standing }
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.standing_mut().clone()
+    }
+    fn standing_mut(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().expect("no panic holds this lock")
+    }
+
+    /// Makes one, verifies it, and drops those that are too many.
+    pub fn make(&self, ledger: &Ledger) -> Result<Made, Error> {
+        // Whoever panicked in a turn left nothing but a part that the next one removes.
+        let _turn = self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let app = &self.place.app;
+        self.standing_mut().is_failing = true;
+        match self.write(ledger) {
+            Ok(made) => {
+                tracing::info!(app, bytes = made.bytes, millis = made.millis, "a backup was made and verified");
+                let mut standing = self.standing_mut();
+                (standing.last, standing.is_failing) = (Some(made.at), false);
+                standing.made = Some(made.clone());
+                Ok(made)
+            }
+            Err(error) => {
+                tracing::error!(app, %error, "no backup was made");
+                self.standing_mut().failures += 1;
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&self, ledger: &Ledger) -> Result<Made, Error> {
+        let watch = Stopwatch::start();
+        let folder = &self.folder;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+        let part = folder.join(format!(".{}.part", self.place.app));
+        let sealed = parcel::added(&part, ".age");
+        for left in [&part, &sealed] {
+            remove(left)?;
+        }
+        let size = std::fs::metadata(self.place.database()).map_or(0, |file| file.len());
+        if free(folder)? < FLOOR + size * if self.recipient.is_some() { 2 } else { 1 } {
+            return Err(Error::Unsound("there is not enough free space for a backup".to_owned()));
+        }
+        let now = self.copy(ledger, &part)?;
+        if let Some(fault) = verify_file(&part)?.faults.into_iter().next() {
+            return Err(Error::Unsound(format!("the copy is not sound: {fault}")));
+        }
+        let whole = match &self.recipient {
+            Some(recipient) => {
+                parcel::encrypt(&part, &sealed, recipient)?;
+                remove(&part)?;
+                sealed
+            }
+            None => part,
+        };
+        let (bytes, sha256) = parcel::sum(&whole)?;
+        let (path, at) = self.free_name(now);
+        parcel::put(&whole, &path, &sha256)?;
+        self.drop_old()?;
+        Ok(Made { path, at, bytes, sha256, millis: watch.micros() / 1000 })
+    }
+
+    /// Copies the state after the last commit, and says of when it is.
+    fn copy(&self, ledger: &Ledger, part: &Path) -> Result<At, Error> {
+        let snapshot = ledger.snapshot();
+        let now = ledger.clock.now();
+        let mark = writer::read_mark(&*snapshot)?;
+        let db = Builder::new().set_cache_size(CACHE).create(part)?;
+        private(part)?;
+        copy_tables(snapshot.transaction(), &db)?;
+        let reached = Reached { epoch: epoch::read(&*snapshot)?.map_or(0, |epoch| epoch.number), seq: mark.seq };
+        let drawn: Vec<String> = draws::since(&self.place.draws(), reached)?.iter().map(Record::body).collect();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let label = Label { app: self.place.app.clone(), version, at: now, seq: mark.seq };
+        let txn = writer::begin(&db)?;
+        {
+            let mut meta = txn.open_table(Tab::Meta.definition())?;
+            meta.insert(Label::KEY, &encode(&label)[..])?;
+            meta.insert(Label::DRAWS, drawn.join("\n").as_bytes())?;
+        }
+        txn.commit()?;
+        db.close()?;
+        Ok(now)
+    }
+
+    fn free_name(&self, now: At) -> (PathBuf, At) {
+        let ending = if self.recipient.is_some() { "redb.age" } else { "redb" };
+        let name = |at: At| self.folder.join(format!("{}-{}.{ending}", self.place.app, at.compact()));
+        let mut at = now;
+        while name(at).exists() {
+            at = At(at.0 + 1);
+        }
+        (name(at), at)
+    }
+
+    fn drop_old(&self) -> Result<(), Error> {
+        let all = kept(&self.folder, &self.place.app);
+        for (_, path) in &all[..all.len().saturating_sub(self.keep)] {
+            remove(path)?;
+            remove(&parcel::sum_path(path))?;
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn private(path: &Path) -> Result<(), Error> {
+    super::file::private(path).map_err(at(path))
+}
+
+/// The backups of an app in a folder, the oldest first.
+fn kept(folder: &Path, app: &str) -> Vec<(At, PathBuf)> {
+    let made = |path: &Path| {
+        let name = path.file_name()?.to_str()?;
+        let name = name.strip_suffix(".redb").or(name.strip_suffix(".redb.age"))?;
+        At::parse_compact(name.strip_prefix(app)?.strip_prefix('-')?)
+    };
+    let all = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all: Vec<(At, PathBuf)> = all.filter_map(|path| Some((made(&path)?, path))).collect();
+    all.sort();
+    all
+}
+
+/// Everything that one state holds, in the order of the keys.
+pub fn copy_tables(from: &ReadTransaction, into: &Database) -> Result<(), Error> {
+    let names: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();
+    let mut txn = writer::begin(into)?;
+    let mut size = 0;
+    for name in &names {
+        let definition = TableDefinition::<&[u8], &[u8]>::new(name);
+        let source = from.open_table(definition)?;
+        let mut rows = source.range::<&[u8]>(..)?;
+        let mut is_over = false;
+        while !is_over {
+            {
+                let mut target = txn.open_table(definition)?;
+                is_over = true;
+                for pair in rows.by_ref() {
+                    let (key, value) = pair?;
+                    target.insert(key.value(), value.value())?;
+                    size += key.value().len() + value.value().len();
+                    if size >= STEP {
+                        is_over = false;
+                        break;
+                    }
+                }
+            }
+            if !is_over {
+                txn.commit()?;
+                (txn, size) = (writer::begin(into)?, 0);
+            }
+        }
+    }
+    txn.commit()?;
+    Ok(())
+}
