@@ -6,7 +6,7 @@ use clap::Parser;
 use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
 use referd::cli::systemd::{Manager, Sockets};
-use referd::cli::{backup, check, completions, demo, doctor, explain, import, log, man, rules, serve, verify};
+use referd::cli::{backup, check, completions, demo, doctor, explain, import, log, man, restore, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use std::path::Path;
@@ -91,6 +91,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         }),
         Verb::Completions(asked) => completions::run(asked).map(|()| DONE),
         Verb::Man(asked) => man::run(asked).map(|()| DONE),
+        Verb::Restore(asked) => with(load(), |config| {
+            log::start(filter, "error");
+            let done = restore::run(&config, asked, cli.json)?;
+            Ok(if done { DONE } else { FAILED })
+        }),
         Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),
         Verb::Verify(asked) => with(load(), |config| {
             let good = verify::run(Some(&config), asked)?;

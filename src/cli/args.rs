@@ -38,6 +38,8 @@ pub enum Verb {
     Import(Import),
     /// Makes a verified snapshot, of a running appliance too.
     Backup(Backup),
+    /// Puts a backup in the place of a ledger that nobody uses; what is there is kept beside it.
+    Restore(Restore),
     /// Checks a ledger or a backup in full: checksum, storage, journal against tables, invariants.
     Verify(Verify),
     /// What other rules would have made of what happened.
@@ -120,6 +122,18 @@ pub struct Backup {
     /// A further copy, which must not be there yet, with its checksum beside it. Backups are kept in data_dir/backups.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Restore {
+    /// The backup, or another ledger file.
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// The key of an encrypted backup, as age-keygen writes it.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     #[arg(long)]
     pub app: Option<String>,
 }

@@ -14,6 +14,7 @@ pub mod import;
 pub mod log;
 pub mod man;
 pub mod offline;
+pub mod restore;
 pub mod rules;
 pub mod serve;
 pub mod show;

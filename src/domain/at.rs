@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn instants_stand_in_names() {
-        for (at, text) in [(0, "19700101T000000.000Z"), (1_790_000_000_123, "20260921T142640.123Z")] {
+        for (at, text) in [(0, "19700101T000000.000Z"), (1_790_000_000_123, "20260921T141320.123Z")] {
             assert_eq!(At(at).compact(), text);
             assert_eq!(At::parse_compact(text), Some(At(at)));
         }
-        for text in ["", "2026-09-21", "20260921T142640.1Z", "20260921T142640.123", "20261321T142640.123Z"] {
+        for text in ["", "2026-09-21", "20260921T141320.1Z", "20260921T141320.123", "20261321T141320.123Z"] {
             assert_eq!(At::parse_compact(text), None, "{text}");
         }
     }

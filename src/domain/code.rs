@@ -78,6 +78,22 @@ impl Handed {
             at: code.assigned_at,
         }
     }
+    /// Its row: in its holder's hands, or withheld from everybody.
+    pub fn row(&self, now: At) -> Code {
+        let is_withheld = self.to == Person::NOBODY;
+        Code {
+            text: self.text.clone(),
+            campaign: self.campaign.clone(),
+            batch: self.batch,
+            expires_at: self.expires_at,
+            assigned_to: self.to,
+            assigned_at: self.at,
+            label: is_withheld.then(|| "withheld by a restore".to_owned()),
+            claimed_by: None,
+            is_custom: false,
+            state: if is_withheld { CodeState::Void { at: now } } else { CodeState::Pending },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

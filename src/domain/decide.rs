@@ -18,6 +18,7 @@ pub mod pool;
 pub mod question;
 pub mod reconciliation;
 pub mod report;
+pub mod restore;
 pub mod review;
 pub mod share;
 pub mod webhook;
@@ -117,6 +118,8 @@ pub enum Command {
     SayConsent(consent::SayConsent),
     SayUsage(usage::SayUsage),
     GiveCode(winback::GiveCode),
+    Return(restore::Return),
+    Withhold(restore::Withhold),
 }
 
 /// Who asked.
@@ -438,6 +441,8 @@ impl Command {
             Command::SayConsent(_) => "say_consent",
             Command::SayUsage(_) => "say_usage",
             Command::GiveCode(_) => "give_code",
+            Command::Return(_) => "return_codes",
+            Command::Withhold(_) => "withhold_codes",
         }
     }
 

@@ -36,11 +36,13 @@ pub enum Subject {
 }
 
 impl Entry {
-    /// The codes that it took from the stock: a draw moves the stock on, and hands out what was nobody's. Custom codes
-    /// are in no stock.
+    /// The codes that it took from the stock: a draw moves the stock on, and hands out what was nobody's; a restore finds
+    /// that they were taken. Custom codes are in no stock.
     pub fn drawn(&self) -> impl Iterator<Item = &Code> {
+        let is_return = matches!(self.command, Command::Return(_));
         let moves = self.puts.iter().any(|put| matches!(put, Put::Pool(_)));
-        let of_stock = move |code: &&Code| moves && !code.is_custom && code.assigned_at == self.at;
+        let is_drawn = move |code: &&Code| is_return || (moves && code.assigned_at == self.at);
+        let of_stock = move |code: &&Code| !code.is_custom && is_drawn(code);
         self.puts.iter().filter_map(|put| if let Put::Code(code) = put { Some(code) } else { None }).filter(of_stock)
     }
 
@@ -81,7 +83,9 @@ impl Entry {
             | Command::Clear(_)
             | Command::AdoptWebhooks(_)
             | Command::EnableWebhook(_)
-            | Command::TestWebhooks(_) => {}
+            | Command::TestWebhooks(_)
+            | Command::Return(_)
+            | Command::Withhold(_) => {}
             Command::ChangePartner(ChangePartner { partner, .. })
             | Command::ErasePartner(ErasePartner { partner })
             | Command::AddCoupon(AddCoupon { partner, .. })

@@ -146,6 +146,11 @@ sixteen!(
     Id
 );
 
+impl Person {
+    /// Who has what nobody is to have.
+    pub const NOBODY: Person = Person([0; 16]);
+}
+
 impl Id {
     /// SHA-256 over the tag and the length-prefixed parts, cut to 16 bytes.
     pub fn of(tag: &str, parts: &[&[u8]]) -> Id {

@@ -23,6 +23,8 @@ pub struct Pool {
     pub lapsed: u32,
     /// Codes handed out on each of the last days, for the pace.
     pub pace: Vec<(Date, u32)>,
+    /// Codes of batches to come that nobody gets: a restored stock does not know whether they were handed out.
+    pub owed: u32,
 }
 
 /// What is left of one batch. Chunks are full but for the last, so a place is one number.
@@ -44,6 +46,7 @@ pub struct Place {
 }
 
 const PACE_DAYS: i32 = 7;
+const DOUBTFUL: u32 = 2_000;
 
 impl Pool {
     pub fn new(campaign: &str) -> Pool {
@@ -56,6 +59,7 @@ impl Pool {
             not_before: At(0),
             lapsed: 0,
             pace: Vec::new(),
+            owed: 0,
         }
     }
 
@@ -104,8 +108,20 @@ impl Pool {
     }
 
     pub fn stock(&mut self, batch: &Batch, size: u32) {
-        self.shelves.push(Shelf { expires_at: batch.expires.codes_stop(), batch: batch.id, size, next: 0 });
+        let next = self.owed.min(size);
+        self.owed -= next;
+        self.lapsed += next;
+        self.shelves.push(Shelf { expires_at: batch.expires.codes_stop(), batch: batch.id, size, next });
+        self.shelves.retain(|shelf| shelf.left() > 0);
         self.shelves.sort();
+    }
+
+    /// How many codes may have been handed out in this time by a process that left no log: twice what the busiest day
+    /// makes likely, and no fewer than two batches of the usual size.
+    pub fn doubtful(&self, age: Span) -> u32 {
+        let busiest = self.pace.iter().map(|(_, n)| u64::from(*n)).max().unwrap_or(0);
+        let days = age.0.max(0) as u64 / Span::days(1).0 as u64 + 1;
+        u32::try_from(busiest * days * 2).unwrap_or(u32::MAX).max(DOUBTFUL)
     }
 
     /// Takes a batch away whose codes are too near their end to be handed out.
@@ -196,6 +212,24 @@ mod tests {
         assert_eq!((places[202].chunk, places[202].offset), (0, 1));
         pool.unstock(Id([2; 16]));
         assert_eq!((pool.lapsed, pool.shelves.len()), (5, 0));
+    }
+
+    #[test]
+    fn what_may_have_been_handed_out_follows_from_the_pace_and_the_age() {
+        // (draws by day, age in hours) -> codes
+        for (pace, hours, codes) in [
+            (&[][..], 0, 2_000),
+            (&[10, 400], 0, 2_000),
+            (&[10, 4_000, 3], 0, 8_000),
+            (&[4_000], 23, 8_000),
+            (&[4_000], 24, 16_000),
+            (&[4_000], -5, 8_000),
+            (&[u32::MAX], 999, u32::MAX),
+        ] {
+            let mut pool = Pool::new("friends");
+            pool.pace = pace.iter().enumerate().map(|(day, n)| (Date(day as i32), *n)).collect();
+            assert_eq!(pool.doubtful(Span::hours(hours)), codes, "{pace:?} {hours}");
+        }
     }
 
     #[test]

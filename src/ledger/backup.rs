@@ -177,11 +177,7 @@ impl Backups {
     fn free_name(&self, now: At) -> (PathBuf, At) {
         let ending = if self.recipient.is_some() { "redb.age" } else { "redb" };
         let name = |at: At| self.folder.join(format!("{}-{}.{ending}", self.place.app, at.compact()));
-        let mut at = now;
-        while name(at).exists() {
-            at = At(at.0 + 1);
-        }
-        (name(at), at)
+        parcel::free_name(now, name)
     }
 
     fn drop_old(&self) -> Result<(), Error> {

@@ -177,7 +177,7 @@ impl Draws {
 }
 
 /// Opens a log that nobody else has open, or an empty one.
-fn lock(path: &Path) -> Result<File, Error> {
+pub fn lock(path: &Path) -> Result<File, Error> {
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(at(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

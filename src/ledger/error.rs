@@ -24,6 +24,15 @@ pub enum Error {
     Backup { at: String },
     #[error("{0}: put it back as it was, or run `referd restore`")]
     Draws(String),
+    #[error("{path} is gone, and what stood beside it is there: run `referd restore`")]
+    Gone { path: String },
+    #[error("{path} has no epoch file beside it, so nobody knows how old it is: run `referd restore --from` with it")]
+    Stray { path: String },
+    #[error(
+        "this folder is a copy: {of} is still there, and two of them would hand out the same codes. Remove one; to \
+         begin from a copy on purpose, `referd restore --from` a backup"
+    )]
+    Copied { of: String },
     #[error("{path} goes further than the database beside it, which is an old one: run `referd restore`")]
     Old { path: String },
 }

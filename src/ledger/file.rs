@@ -1,6 +1,7 @@
 //! The file of a ledger on its disk.
 
-use super::Error;
+use super::{Drawer, Error, parcel};
+use crate::domain::at::At;
 use redb::{Builder, Database};
 use rustix::fs::{Advice, fadvise, statvfs};
 use std::fs::{File, OpenOptions};
@@ -42,6 +43,23 @@ impl Place {
     pub fn draws(&self) -> PathBuf {
         self.file("draws")
     }
+    pub fn epoch(&self) -> PathBuf {
+        self.folder.join(self.epoch_name())
+    }
+    pub fn epoch_name(&self) -> String {
+        format!("{}.epoch", self.app)
+    }
+    pub fn drawer(&self) -> Drawer {
+        Drawer::at(self.folder.clone())
+    }
+    /// A backup that is made ready to take the database's place.
+    pub fn restoring(&self) -> PathBuf {
+        self.file("redb.restoring")
+    }
+    /// The name under which a file is kept that another takes the place of.
+    pub fn before(&self, path: &Path, now: At) -> PathBuf {
+        parcel::free_name(now, |at| parcel::added(path, &format!(".before-{}", at.compact()))).0
+    }
     fn file(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", self.app))
     }
@@ -60,6 +78,9 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     let path = place.database();
     if !folder.exists() {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
+    }
+    if !path.exists() && (place.draws().exists() || place.epoch().exists()) {
+        return Err(Error::Gone { path: path.display().to_string() });
     }
     if !path.exists() {
         let fresh = folder.join(format!("{app}.redb.new"));

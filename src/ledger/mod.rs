@@ -3,7 +3,7 @@
 
 pub mod backup;
 mod drawer;
-mod draws;
+pub mod draws;
 mod epoch;
 mod erase;
 mod error;
@@ -21,6 +21,7 @@ pub mod parcel;
 pub mod people;
 mod record;
 pub mod simulate;
+pub mod restore;
 pub mod rows;
 mod step;
 pub mod store;
@@ -48,7 +49,7 @@ use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
 use backup::Label;
 use draws::{Draws, Log, Reached};
-use epoch::Epoch;
+use epoch::{Beside, Epoch};
 use file::Place;
 use names::Names;
 use redb::{Database, ReadableDatabase};
@@ -61,7 +62,7 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 5;
+const SCHEMA: u32 = 6;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 
@@ -76,6 +77,8 @@ pub struct Ledger {
     pulse: Arc<Pulse>,
     clock: Arc<dyn Clock>,
     db: Arc<Database>,
+    /// What stands beside the database, and where.
+    beside: Option<(Place, Beside)>,
     /// Lists are taken in one after another: each must see the codes of the one before.
     intake: tokio::sync::Mutex<()>,
 }
@@ -129,6 +132,8 @@ impl Ledger {
     pub fn start(db: Database, clock: Arc<dyn Clock>, entropy: &dyn Entropy, home: Home) -> Result<Ledger, Error> {
         let Home { has_space, place } = home;
         let (names, draws) = prepare(&db, entropy, place.as_ref())?;
+        let (draws, beside) = draws.unzip();
+        let beside = place.zip(beside);
         let names = Arc::new(names);
         let db = Arc::new(db);
         let snapshot = Snapshot::new(db.begin_read()?, names.clone());
@@ -156,7 +161,8 @@ impl Ledger {
             .spawn(move || writer.run(&queue))
             .map_err(|error| Error::File { path: "the writer's thread".into(), why: error.to_string() })?;
         let (asks, thread) = (Mutex::new(Some(asks)), Mutex::new(Some(thread)));
-        Ok(Ledger { asks, thread, view, names, changed, failed, pulse, clock, db, intake: tokio::sync::Mutex::new(()) })
+        let intake = tokio::sync::Mutex::new(());
+        Ok(Ledger { asks, thread, view, names, changed, failed, pulse, clock, db, beside, intake })
     }
 
     /// Decides a command. The answer comes when what follows is on disk.
@@ -236,8 +242,13 @@ impl Ledger {
     pub fn close(&self) {
         self.asks.lock().expect("no panic holds this lock").take();
         let thread = self.thread.lock().expect("no panic holds this lock").take();
-        if let Some(thread) = thread {
-            _ = thread.join();
+        let Some(thread) = thread else { return };
+        _ = thread.join();
+        if let Some((place, beside)) = &self.beside {
+            let seq = *self.changed.borrow();
+            if let Err(error) = (Beside { seq, ..beside.clone() }).write(place) {
+                tracing::warn!(%error, "the end of the books was not noted beside them");
+            }
         }
     }
 }
@@ -250,7 +261,11 @@ impl Drop for Ledger {
 
 /// Makes what a new file lacks, and refuses a file of another schema. On a disk this is where the books' next life
 /// begins, and what the draw log lacks is made good.
-fn prepare(db: &Database, entropy: &dyn Entropy, place: Option<&Place>) -> Result<(Names, Option<Draws>), Error> {
+fn prepare(
+    db: &Database,
+    entropy: &dyn Entropy,
+    place: Option<&Place>,
+) -> Result<(Names, Option<(Draws, Beside)>), Error> {
     let txn = writer::begin(db)?;
     let mut key = [0; 32];
     let mut draws = None;
@@ -276,18 +291,37 @@ fn prepare(db: &Database, entropy: &dyn Entropy, place: Option<&Place>) -> Resul
             return Err(Error::Backup { at: label.at.compact() });
         }
         if let Some(place) = place {
-            let before = match epoch::read(&tables)? {
-                Some(known) => known,
-                None => Epoch::first(entropy),
-            };
-            let mut log = Log::open(&place.draws(), before.instance)?;
             let mark = writer::read_mark(&tables)?;
+            let before = last_epoch(&tables, entropy, place, mark.seq)?;
+            let mut log = Log::open(&place.draws(), before.instance)?;
             log.complete(&tables, Reached { epoch: before.number, seq: mark.seq })?;
             let epoch = before.next();
             epoch::write(&mut tables, epoch)?;
-            draws = Some(Draws { log, epoch: epoch.number });
+            draws = Some((Draws { log, epoch: epoch.number }, Beside::new(epoch, mark.seq, place)?));
         }
     }
     txn.commit()?;
+    // The database is never behind the file beside it, whenever a crash comes.
+    if let (Some(place), Some((_, beside))) = (place, &draws) {
+        beside.write(place)?;
+    }
     Ok((Names::new(key), draws))
+}
+
+/// The books' last life, of which the file beside them knows as well.
+fn last_epoch(tables: &Tables<'_>, entropy: &dyn Entropy, place: &Place, seq: u64) -> Result<Epoch, Error> {
+    let beside = Beside::read(place)?;
+    let epoch = match (epoch::read(tables)?, &beside) {
+        (Some(known), Some(_)) => known,
+        (Some(_), None) => return Err(Error::Stray { path: place.database().display().to_string() }),
+        // A first start that did not come to its end.
+        (None, Some(beside)) => beside.epoch,
+        (None, None) => {
+            let first = Epoch::first(entropy);
+            Beside::new(first, 0, place)?.write(place)?;
+            first
+        }
+    };
+    beside.map_or(Ok(()), |beside| beside.check(epoch, seq, place))?;
+    Ok(epoch)
 }

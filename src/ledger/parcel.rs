@@ -2,6 +2,7 @@
 
 use super::file::at;
 use super::{Drawer, Error};
+use crate::domain::at::At;
 use age::x25519::Recipient;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
@@ -33,6 +34,15 @@ pub fn added(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// A name that is made of an instant and that no file has yet, and that instant.
+pub fn free_name(now: At, name: impl Fn(At) -> PathBuf) -> (PathBuf, At) {
+    let mut at = now;
+    while name(at).exists() {
+        at = At(at.0 + 1);
+    }
+    (name(at), at)
 }
 
 pub fn sum_path(path: &Path) -> PathBuf {

@@ -143,6 +143,8 @@ impl Again<'_, '_> {
             | Command::SayConsent(_)
             | Command::SayUsage(_)
             | Command::GiveCode(_) => Ok(()),
+            // Who has which code is as it was.
+            Command::Return(_) | Command::Withhold(_) => self.write(entry, seq),
             Command::Refill(_)
             | Command::Import(_)
             | Command::Begin(_)

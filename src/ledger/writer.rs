@@ -35,6 +35,7 @@ use crate::domain::decide::pool::{AdoptFamily, ImportFamily, RefillFamily};
 use crate::domain::decide::question::RefundRulesFamily;
 use crate::domain::decide::reconciliation::AskReportsFamily;
 use crate::domain::decide::report::ReportFamily;
+use crate::domain::decide::restore::{ReturnFamily, WithholdFamily};
 use crate::domain::decide::review::ReviewFamily;
 use crate::domain::decide::share::{IssueFamily, ShareFamily};
 use crate::domain::decide::usage::UsageFamily;
@@ -358,6 +359,8 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::EnableWebhook(command) => by::<EnableWebhookFamily>(store, command, stamp),
         Command::TestWebhooks(command) => by::<TestWebhooksFamily>(store, command, stamp),
         Command::EraseUser(command) => by::<EraseUserFamily>(store, command, stamp),
+        Command::Return(command) => by::<ReturnFamily>(store, command, stamp),
+        Command::Withhold(command) => by::<WithholdFamily>(store, command, stamp),
     }
 }
 

@@ -36,6 +36,7 @@ mod rate;
 mod reconciliation;
 mod refund;
 mod refund_question;
+mod restore;
 mod review;
 mod reward;
 mod rules;

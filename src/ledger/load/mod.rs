@@ -13,6 +13,7 @@ mod partner;
 mod question;
 mod referrer;
 mod report;
+mod restore;
 mod review;
 mod share;
 mod stock;

@@ -7,7 +7,7 @@ use crate::ledger::verify::verify_file;
 use std::path::Path;
 
 /// A ledger in a folder; opened again it goes on.
-fn open(folder: &Folder) -> House {
+pub fn open(folder: &Folder) -> House {
     let clock = Arc::new(ManualClock::at(NOON));
     let (db, home) = open_file(&folder.0, "alma").unwrap();
     let house = House { ledger: Ledger::start(db, clock.clone(), &SeededEntropy::new(1), home).unwrap(), clock };
@@ -19,11 +19,11 @@ fn logged(folder: &Folder) -> Vec<CodeText> {
     read(&folder.path("alma.draws")).unwrap().codes().map(|code| code.text.clone()).collect()
 }
 
-fn faults(folder: &Folder) -> Vec<String> {
+pub fn faults(folder: &Folder) -> Vec<String> {
     verify_file(&folder.path("alma.redb")).unwrap().faults
 }
 
-fn cut(path: &Path, bytes: u64) {
+pub fn cut(path: &Path, bytes: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
 }

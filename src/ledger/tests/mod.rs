@@ -7,6 +7,7 @@ mod golden;
 mod orders;
 mod properties;
 mod questions;
+mod restore;
 mod rewarding;
 mod rewards;
 mod sold;

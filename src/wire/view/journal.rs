@@ -83,6 +83,12 @@ impl View<'_> {
                 About::People(_) | About::Nothing => format!("{} reported {}", report.source.word(), report.kind),
             },
             Command::NameUser(ask) => format!("the team's server calls {} by an appAccountToken", who(ask.person)),
+            Command::Return(ask) => {
+                format!("after a restore: {} codes are with those who have them", ask.codes.len())
+            }
+            Command::Withhold(ask) => {
+                format!("after a restore: the next {} codes of {} are withheld", ask.count, ask.campaign)
+            }
             Command::Adopt(ask) => format!("the rules of {} were adopted", ask.policy.campaign),
             Command::Refill(ask) => format!("the stock of {} was looked at", ask.campaign),
             Command::Import(ask) => format!("codes of {} were imported", ask.batch.campaign),
