@@ -149,7 +149,9 @@ impl From<Fail> for Problem {
         match fail {
             Fail::Refused(refusal) => refusal.into(),
             Fail::Defect => Problem::internal(fail.to_string()),
-            Fail::Busy | Fail::NoSpace | Fail::Unknown | Fail::Closed => Problem::unavailable(fail.to_string()),
+            Fail::Busy | Fail::NoSpace | Fail::ReadOnly | Fail::Unknown | Fail::Closed => {
+                Problem::unavailable(fail.to_string())
+            }
         }
     }
 }

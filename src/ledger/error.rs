@@ -66,6 +66,8 @@ pub enum Fail {
     Busy,
     #[error("the disk is nearly full")]
     NoSpace,
+    #[error("the disk can only be read")]
+    ReadOnly,
     #[error("the write failed and may or may not be there: ask again")]
     Unknown,
     #[error("a defect stopped this command; it is kept for inspection")]

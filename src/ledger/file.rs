@@ -1,9 +1,9 @@
 //! The file of a ledger on its disk.
 
-use super::{Drawer, Error, parcel};
+use super::{Drawer, Error, Fail, parcel};
 use crate::domain::at::At;
 use redb::{Builder, Database};
-use rustix::fs::{Advice, fadvise, statvfs};
+use rustix::fs::{Advice, StatVfsMountFlags, fadvise, statvfs};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,19 @@ pub(super) const FLOOR: u64 = 64 << 20;
 const BALLAST: u64 = 8 << 20;
 const CACHE: usize = 48 << 20;
 
-/// Whether the disk has room for more.
-pub type HasSpace = Box<dyn Fn() -> bool + Send>;
+/// Whether the disk takes a write, or why not. It is asked before every batch, so that writing goes on when it can.
+pub type Disk = Box<dyn Fn() -> Result<(), Fail> + Send>;
 
 /// Where a ledger lives: its disk, and the files that stand beside its database.
 pub struct Home {
-    pub(super) has_space: HasSpace,
+    pub(super) disk: Disk,
     pub(super) place: Option<Place>,
 }
 
 impl Home {
     /// Of a database without a folder: in memory, or under construction.
-    pub fn none(has_space: HasSpace) -> Home {
-        Home { has_space, place: None }
+    pub fn none(disk: Disk) -> Home {
+        Home { disk, place: None }
     }
 }
 
@@ -99,14 +99,21 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     let db = Builder::new().set_cache_size(CACHE).open(&path)?;
     ballast(&folder.join("ballast")).map_err(at(folder))?;
     let folder: PathBuf = folder.to_owned();
-    let has_space = move || free(&folder).is_ok_and(|free| free >= FLOOR);
-    Ok((db, Home { has_space: Box::new(has_space), place: Some(place) }))
+    Ok((db, Home { disk: Box::new(move || disk(&folder)), place: Some(place) }))
 }
 
 /// Bytes that can be written to the disk of a folder.
 pub(super) fn free(folder: &Path) -> Result<u64, Error> {
     let disk = statvfs(folder).map_err(|error| at(folder)(error.into()))?;
     Ok(disk.f_bavail * disk.f_frsize)
+}
+
+fn disk(folder: &Path) -> Result<(), Fail> {
+    let disk = statvfs(folder).map_err(|_| Fail::NoSpace)?;
+    if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(Fail::ReadOnly);
+    }
+    if disk.f_bavail * disk.f_frsize < FLOOR { Err(Fail::NoSpace) } else { Ok(()) }
 }
 
 pub(super) fn private(path: &Path) -> std::io::Result<()> {

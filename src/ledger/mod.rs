@@ -34,7 +34,7 @@ mod writer;
 
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
-pub use file::{HasSpace, Home, open_file};
+pub use file::{Disk, Home, open_file};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use store::{Snapshot, Store};
 pub use tell::webhooks;
@@ -130,7 +130,7 @@ impl Entry {
 impl Ledger {
     /// Starts the writer over an open database.
     pub fn start(db: Database, clock: Arc<dyn Clock>, entropy: &dyn Entropy, home: Home) -> Result<Ledger, Error> {
-        let Home { has_space, place } = home;
+        let Home { disk, place } = home;
         let (names, draws) = prepare(&db, entropy, place.as_ref())?;
         let (draws, beside) = draws.unzip();
         let beside = place.zip(beside);
@@ -150,7 +150,7 @@ impl Ledger {
             changed: changed_in,
             failed: failed_in,
             pulse: pulse.clone(),
-            has_space,
+            disk,
             draws,
             mark,
             rules: Mutex::new(None),

@@ -109,7 +109,7 @@ impl Ready {
             withheld: Vec::new(),
             log,
         };
-        let ledger = Ledger::start(db, clock, entropy, Home::none(Box::new(|| true)))?;
+        let ledger = Ledger::start(db, clock, entropy, Home::none(Box::new(|| Ok(()))))?;
         ready.give_back(&ledger, tail)?;
         ready.withhold(&ledger)?;
         ledger.close();

@@ -91,7 +91,7 @@ pub(super) struct Writer {
     pub changed: watch::Sender<u64>,
     pub failed: watch::Sender<bool>,
     pub pulse: Arc<Pulse>,
-    pub has_space: super::HasSpace,
+    pub disk: super::Disk,
     /// Absent where there is no folder.
     pub draws: Option<Draws>,
     pub mark: Mark,
@@ -151,8 +151,8 @@ impl Writer {
 
     fn commit(&mut self, batch: impl Iterator<Item = Ask>, answers: &mut Vec<Answered>) -> Result<(), Error> {
         let (started, watch) = (self.clock.now(), Stopwatch::start());
-        if !(self.has_space)() {
-            answers.extend(batch.map(|ask| (ask.reply(), Err(Fail::NoSpace))));
+        if let Err(fail) = (self.disk)() {
+            answers.extend(batch.map(|ask| (ask.reply(), Err(fail.clone()))));
             return Ok(());
         }
         let asks: Vec<Ask> = batch.collect();

@@ -177,7 +177,9 @@ impl Courier {
         loop {
             match self.ledger.submit(Entry::new(settle.clone(), By::House).aside(aside.clone())).await {
                 Ok(_) | Err(Fail::Refused(_)) => return Ok(()),
-                Err(Fail::Busy | Fail::NoSpace) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(Fail::Busy | Fail::NoSpace | Fail::ReadOnly) => {
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await
+                }
                 Err(fail) => return Err(fail),
             }
         }

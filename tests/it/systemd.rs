@@ -193,7 +193,7 @@ async fn a_stuck_disk_starves_the_watchdog_and_fails_readyz() {
     let disk = Stuck(Disk::over(Image::default()), gate.clone());
     let db = Database::builder().create_with_backend(disk).expect("memory does not fail");
     let ledger =
-        Ledger::start(db, clock.clone(), &entropy, Home::none(Box::new(|| true))).expect("the disk still works");
+        Ledger::start(db, clock.clone(), &entropy, Home::none(Box::new(|| Ok(())))).expect("the disk still works");
     let known = &world.house().apps[0];
     let apps = [Arc::new(App {
         config: known.config.clone(),

@@ -1,5 +1,6 @@
 //! The engine by itself, over memory.
 
+mod disk;
 mod draws;
 mod facts;
 pub mod folder;
@@ -59,7 +60,7 @@ impl House {
     fn empty() -> House {
         let db = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new()).unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
-        let ledger = Ledger::start(db, clock.clone(), &SeededEntropy::new(1), Home::none(Box::new(|| true))).unwrap();
+        let ledger = Ledger::start(db, clock.clone(), &SeededEntropy::new(1), Home::none(Box::new(|| Ok(())))).unwrap();
         House { ledger, clock }
     }
 

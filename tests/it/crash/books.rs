@@ -130,8 +130,8 @@ pub fn reopen(image: Image, expected: &Expected<'_>) -> Result<Reopened, String>
     let db = Database::builder().create_with_backend(disk.clone()).map_err(|error| format!("open: {error}"))?;
     // Other entropy than before: the key of names must come from the file.
     let (clock, entropy) = (Arc::new(ManualClock::at(NOON)), SeededEntropy::new(u64::MAX));
-    let ledger =
-        Ledger::start(db, clock, &entropy, Home::none(Box::new(|| true))).map_err(|error| format!("start: {error}"))?;
+    let ledger = Ledger::start(db, clock, &entropy, Home::none(Box::new(|| Ok(()))))
+        .map_err(|error| format!("start: {error}"))?;
     let started = disk.place();
 
     let snapshot = ledger.snapshot();

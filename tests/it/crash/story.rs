@@ -94,14 +94,14 @@ impl Story {
         }
         let (clock, gate) = (Arc::new(ManualClock::at(NOON)), Arc::new(Gate::default()));
         let pass = gate.clone();
-        let has_space = Box::new(move || {
+        let take_turns = Box::new(move || {
             pass.pass();
-            true
+            Ok(())
         });
         let opened = Database::builder().create_with_backend(disk.clone()).map_err(|error| error.to_string());
         let started = opened.and_then(|db| {
             let entropy = SeededEntropy::new(plot.seed);
-            Ledger::start(db, clock.clone(), &entropy, Home::none(has_space)).map_err(|error| error.to_string())
+            Ledger::start(db, clock.clone(), &entropy, Home::none(take_turns)).map_err(|error| error.to_string())
         });
         let ledger = started.map_err(|why| (disk.clone(), why))?;
         Ok(Story {
