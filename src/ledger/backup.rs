@@ -84,7 +84,7 @@ pub struct Backups {
 impl Backups {
     pub fn new(data: &Path, app: &str, keep: usize, recipient: Option<String>) -> Backups {
         let place = Place { folder: data.to_owned(), app: app.to_owned() };
-        let folder = data.join("backups");
+        let folder = place.backups();
         let last = kept(&folder, app).last().map(|(at, _)| *at);
         let standing = Mutex::new(Standing { last, ..Standing::default() });
         Backups { place, folder, keep, recipient, turn: Mutex::new(()), standing }
@@ -122,7 +122,7 @@ impl Backups {
     fn write(&self, ledger: &Ledger) -> Result<Made, Error> {
         let watch = Stopwatch::start();
         let folder = &self.folder;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+        make_folder(folder)?;
         let part = folder.join(format!(".{}.part", self.place.app));
         let sealed = parcel::added(&part, ".age");
         for left in [&part, &sealed] {
@@ -156,21 +156,11 @@ impl Backups {
         let snapshot = ledger.snapshot();
         let now = ledger.clock.now();
         let mark = writer::read_mark(&*snapshot)?;
-        let db = Builder::new().set_cache_size(CACHE).create(part)?;
-        private(part)?;
-        copy_tables(snapshot.transaction(), &db)?;
         let reached = Reached { epoch: epoch::read(&*snapshot)?.map_or(0, |epoch| epoch.number), seq: mark.seq };
-        let drawn: Vec<String> = draws::since(&self.place.draws(), reached)?.iter().map(Record::body).collect();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let label = Label { app: self.place.app.clone(), version, at: now, seq: mark.seq };
-        let txn = writer::begin(&db)?;
-        {
-            let mut meta = txn.open_table(Tab::Meta.definition())?;
-            meta.insert(Label::KEY, &encode(&label)[..])?;
-            meta.insert(Label::DRAWS, drawn.join("\n").as_bytes())?;
-        }
-        txn.commit()?;
-        db.close()?;
+        let drawn = || draws::since(&self.place.draws(), reached);
+        write_copy(snapshot.transaction(), &label, drawn, part)?;
         Ok(now)
     }
 
@@ -190,7 +180,11 @@ impl Backups {
     }
 }
 
-fn remove(path: &Path) -> Result<(), Error> {
+pub fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))
+}
+
+pub fn remove(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
         _ => Ok(()),
@@ -214,8 +208,30 @@ fn kept(folder: &Path, app: &str) -> Vec<(At, PathBuf)> {
     all
 }
 
+/// Writes one state into a file of its own, with its label and what was drawn since then.
+pub fn write_copy(
+    state: &ReadTransaction,
+    label: &Label,
+    drawn: impl FnOnce() -> Result<Vec<Record>, Error>,
+    part: &Path,
+) -> Result<(), Error> {
+    let db = Builder::new().set_cache_size(CACHE).create(part)?;
+    private(part)?;
+    copy_tables(state, &db)?;
+    let drawn: Vec<String> = drawn()?.iter().map(Record::body).collect();
+    let txn = writer::begin(&db)?;
+    {
+        let mut meta = txn.open_table(Tab::Meta.definition())?;
+        meta.insert(Label::KEY, &encode(label)[..])?;
+        meta.insert(Label::DRAWS, drawn.join("\n").as_bytes())?;
+    }
+    txn.commit()?;
+    db.close()?;
+    Ok(())
+}
+
 /// Everything that one state holds, in the order of the keys.
-pub fn copy_tables(from: &ReadTransaction, into: &Database) -> Result<(), Error> {
+fn copy_tables(from: &ReadTransaction, into: &Database) -> Result<(), Error> {
     let names: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();
     let mut txn = writer::begin(into)?;
     let mut size = 0;

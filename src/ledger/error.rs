@@ -10,8 +10,11 @@ pub enum Error {
     Record { what: &'static str, why: String },
     #[error("the books contradict themselves: {0}")]
     Broken(&'static str),
-    #[error("the file is of schema {found}, this version reads {known}")]
-    Schema { found: u32, known: u32 },
+    #[error(
+        "the file is of schema {found}, written by referd {by}; this version reads schemas {first} to {known}. Run \
+         referd {by} or, if the file is the newer one, a later version"
+    )]
+    Schema { found: u32, first: u32, known: u32, by: String },
     #[error("{path}: {why}")]
     File { path: String, why: String },
     #[error("{path} is in use: another process has this ledger open")]

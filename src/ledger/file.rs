@@ -52,6 +52,9 @@ impl Place {
     pub fn drawer(&self) -> Drawer {
         Drawer::at(self.folder.clone())
     }
+    pub fn backups(&self) -> PathBuf {
+        self.folder.join("backups")
+    }
     /// A backup that is made ready to take the database's place.
     pub fn restoring(&self) -> PathBuf {
         self.file("redb.restoring")

@@ -16,6 +16,7 @@ pub mod key;
 pub mod list;
 mod load;
 mod look;
+mod migrate;
 pub mod names;
 pub mod parcel;
 pub mod people;
@@ -36,6 +37,7 @@ pub use drawer::Drawer;
 pub use error::{Error, Fail};
 pub use file::{Disk, Home, open_file};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
+pub use migrate::SCHEMA;
 pub use store::{Snapshot, Store};
 pub use tell::webhooks;
 pub use writer::{Envelope, Mark, Pulse};
@@ -62,7 +64,6 @@ use table::Tab;
 use tokio::sync::{oneshot, watch};
 use writer::{Ask, Writer};
 
-const SCHEMA: u32 = 6;
 /// Commands that may wait; more are told to come back.
 const QUEUE: usize = 4096;
 
@@ -131,6 +132,7 @@ impl Ledger {
     /// Starts the writer over an open database.
     pub fn start(db: Database, clock: Arc<dyn Clock>, entropy: &dyn Entropy, home: Home) -> Result<Ledger, Error> {
         let Home { disk, place } = home;
+        migrate::bring_up(&db, place.as_ref(), clock.now())?;
         let (names, draws) = prepare(&db, entropy, place.as_ref())?;
         let (draws, beside) = draws.unzip();
         let beside = place.zip(beside);
@@ -259,7 +261,7 @@ impl Drop for Ledger {
     }
 }
 
-/// Makes what a new file lacks, and refuses a file of another schema. On a disk this is where the books' next life
+/// Makes what a new file lacks, and refuses a backup. On a disk this is where the books' next life
 /// begins, and what the draw log lacks is made good.
 fn prepare(
     db: &Database,
@@ -273,11 +275,7 @@ fn prepare(
         let nothing = Mutex::new(None);
         let mut tables = Tables::open(&txn, Arc::new(Names::new(key)), &nothing)?;
         match tables.get(Tab::Meta, b"schema")? {
-            Some(found) => {
-                let found = u32::from_be_bytes(found[..].try_into().map_err(|_| Error::Broken("no schema number"))?);
-                if found != SCHEMA {
-                    return Err(Error::Schema { found, known: SCHEMA });
-                }
+            Some(_) => {
                 let kept = tables.get(Tab::Meta, b"key")?.ok_or(Error::Broken("no key of names"))?;
                 key = kept[..].try_into().map_err(|_| Error::Broken("no key of names"))?;
             }
@@ -287,6 +285,8 @@ fn prepare(
                 tables.insert(Tab::Meta, b"key", &key)?;
             }
         }
+        // Whoever cannot read the file is told which version can.
+        tables.insert(Tab::Meta, b"version", env!("CARGO_PKG_VERSION").as_bytes())?;
         if let Some(label) = Label::read(&tables)? {
             return Err(Error::Backup { at: label.at.compact() });
         }

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
-use super::{Entry, Error, Fail, Ledger, parcel, writer};
+use super::{Entry, Error, Fail, Ledger, migrate, parcel, writer};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::code::Handed;
@@ -82,6 +82,7 @@ impl Ready {
         std::io::copy(backup, &mut copy).and_then(|_| copy.sync_all()).map_err(at(&part))?;
         drop(copy);
         let db = Builder::new().open(&part).map_err(Error::from)?;
+        migrate::bring_up(&db, None, clock.now())?;
         let snapshot = Snapshot::new(db.begin_read().map_err(Error::from)?, Arc::new(Names::new([0; 32])));
         let label = Label::read(&snapshot)?;
         if let Some(other) = label.as_ref().filter(|label| label.app != app) {

@@ -49,6 +49,7 @@ mod story;
 mod subscription;
 mod systemd;
 mod tidy;
+mod upgrade;
 mod webhook;
 mod winback;
 

@@ -1,7 +1,7 @@
 //! The engine by itself, over memory.
 
 mod disk;
-mod draws;
+pub mod draws;
 mod facts;
 pub mod folder;
 mod golden;
@@ -46,7 +46,7 @@ const NOON: At = At(1_790_000_000_000);
 const CAMPAIGN: &str = "friends";
 
 /// A ledger over memory with a clock that stands, and short words for what is asked of it.
-struct House {
+pub struct House {
     ledger: Ledger,
     clock: Arc<ManualClock>,
 }
@@ -80,7 +80,7 @@ impl House {
         })
     }
 
-    fn import(&self, list: &str, codes: std::ops::Range<u32>, days: i64) {
+    pub fn import(&self, list: &str, codes: std::ops::Range<u32>, days: i64) {
         let codes: Vec<CodeText> = codes.map(code_text).collect();
         let batch = Batch {
             id: Id::of("import", &[list.as_bytes()]),
@@ -118,7 +118,7 @@ impl House {
         }
     }
 
-    fn my_code(&self, name: &str) -> CodeText {
+    pub fn my_code(&self, name: &str) -> CodeText {
         self.draw(name).expect("the stock has a code").text
     }
 
@@ -253,6 +253,6 @@ struct Claimed {
     completed: Option<Completion>,
 }
 
-fn code_text(n: u32) -> CodeText {
+pub fn code_text(n: u32) -> CodeText {
     CodeText::parse(&format!("CODE{n:014}")).unwrap()
 }
