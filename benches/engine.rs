@@ -5,13 +5,14 @@
 //! The floor is a group commit that appends 128 bytes and flushes; the engine decides, keeps the
 //! journal and answers "my code" to new people.
 
+mod stage;
+
 use referd::clock::{Stopwatch, SystemClock};
 use referd::domain::code::CodeText;
 use referd::domain::decide::pool::Adopt;
 use referd::domain::decide::share::MyCode;
 use referd::domain::decide::{By, Command, Reply};
 use referd::domain::id::UserId;
-use referd::domain::policy::{Accept, AttributionRules, Environment, FraudRules, Kind, Policy, PoolRules, RewardRules};
 use referd::entropy::SystemEntropy;
 use referd::ledger::intake::List;
 use referd::ledger::{Entry, Ledger, open_file};
@@ -39,7 +40,7 @@ fn main() {
 async fn measure(folder: &Path) {
     let (db, home) = open_file(folder, "bench").expect("a ledger");
     let ledger = Arc::new(Ledger::start(db, Arc::new(SystemClock), &SystemEntropy, home).expect("a ledger"));
-    let adopt = Command::Adopt(Adopt { policy: policy() });
+    let adopt = Command::Adopt(Adopt { policy: stage::policy() });
     ledger.submit(Entry::new(adopt, By::House)).await.expect("the rules are adopted");
 
     let codes = (0..CODES).map(|n| CodeText::parse(&format!("BENCH{n:013}")).expect("a code")).collect();
@@ -141,26 +142,4 @@ fn seconds(watch: &Stopwatch) -> f64 {
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
-}
-
-fn policy() -> Policy {
-    Policy {
-        campaign: "friends".into(),
-        kind: Kind::Referral,
-        offer: "REF30".into(),
-        offer_code_id: String::new(),
-        product_ids: vec![],
-        pool: PoolRules {
-            environment: Environment::Production,
-            low_water: 0,
-            batch_size: 1000,
-            expires_in_days: 180,
-            reserve_days: 14,
-        },
-        attribution: AttributionRules { accept: Accept::Evidence, claim_window_days: 30, asks_apple: false },
-        reward: RewardRules::of_days(30),
-        fraud: FraudRules::NONE,
-        payout: None,
-        winback: None,
-    }
 }
