@@ -96,11 +96,13 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             let done = restore::run(&config, asked, cli.json)?;
             Ok(if done { DONE } else { FAILED })
         }),
-        Verb::Verify(asked) if asked.from.is_some() => Ok(if verify::run(None, asked)? { DONE } else { FAILED }),
-        Verb::Verify(asked) => with(load(), |config| {
-            let good = verify::run(Some(&config), asked)?;
-            Ok(if good { DONE } else { FAILED })
-        }),
+        Verb::Verify(asked) => match &asked.from {
+            Some(file) => Ok(if verify::file(asked, file, cli.json)? { DONE } else { FAILED }),
+            None => with(load(), |config| {
+                let good = runtime()?.block_on(verify::run(&config, cli.json))?;
+                Ok(if good { DONE } else { FAILED })
+            }),
+        },
     }
 }
 

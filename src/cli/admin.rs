@@ -6,12 +6,21 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 pub struct Answer {
     pub status: StatusCode,
     pub body: Bytes,
+}
+
+/// Why the appliance did not do what was asked.
+pub fn detail(answer: &Answer) -> String {
+    let problem = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    problem["detail"]
+        .as_str()
+        .map_or_else(|| format!("the running appliance answered {}", answer.status), str::to_owned)
 }
 
 /// The answer, or nothing where no appliance runs.

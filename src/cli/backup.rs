@@ -36,10 +36,10 @@ async fn make(config: &Config, app: &App) -> Result<(PathBuf, u64, String)> {
         let made = offline::backups(config, app).make(&ledger)?;
         return Ok((made.path, made.bytes, made.sha256));
     };
-    let said: Value = serde_json::from_slice(&answer.body).context("the running appliance answered no JSON")?;
     if !answer.status.is_success() {
-        bail!("{}", said["detail"].as_str().unwrap_or("the running appliance made no backup"));
+        bail!("{}", admin::detail(&answer));
     }
+    let said: Value = serde_json::from_slice(&answer.body).context("the running appliance answered no JSON")?;
     let text = |name: &str| said[name].as_str().map(str::to_owned);
     let made = text("path").zip(said["bytes"].as_u64()).zip(text("sha256"));
     let ((path, bytes), sha256) = made.context("the running appliance answered something else")?;

@@ -3,10 +3,11 @@
 mod machine;
 mod outside;
 
-use super::{admin, show};
+use super::{admin, offline, show, verify};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::alert::AlertKind;
+use crate::ledger::verify::Report;
 use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
 use hyper::{Method, StatusCode};
@@ -70,7 +71,8 @@ pub async fn run(config: &Config, json: bool) -> Result<bool> {
 async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     let Some(stats) = get(config, app, "stats").await? else {
         let remedy = "start it: systemctl start referd, or referd serve";
-        return Ok(vec![Finding::new("appliance", Verdict::Bad, "none answers on the admin listener", remedy)]);
+        let missing = Finding::new("appliance", Verdict::Bad, "none answers on the admin listener", remedy);
+        return Ok(vec![missing, database(config, app).await]);
     };
     let mut findings = vec![Finding::good("appliance", "it answers")];
     findings.extend(certificate(&stats["certificate"]));
@@ -78,6 +80,7 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     findings.push(deliveries(&stats));
     findings.extend(refunds(config, app).await?);
     findings.push(backup(&stats));
+    findings.push(database(config, app).await);
     let pools = get(config, app, "pool").await?.unwrap_or_default();
     findings.extend(outside::budget(&pools, &rfc3339(SystemClock.now())));
     if app.app_store_server.is_none() {
@@ -189,13 +192,33 @@ fn backup(stats: &Value) -> Finding {
     }
 }
 
+/// The books against their journal; of a file that nobody uses its storage too, which else is checked with every backup.
+async fn database(config: &Config, app: &config::App) -> Finding {
+    if !offline::file(config, app).exists() {
+        return Finding::new("database", Verdict::Doubtful, "there is none yet", "the first start makes it");
+    }
+    let (what, remedy) = match verify::books(config, app).await {
+        Ok(Report { entries, rows, faults }) => match faults.first() {
+            None => return Finding::good("database", format!("{rows} rows follow from {entries} journal entries")),
+            Some(fault) => (fault.clone(), "stop referd, keep the file, and restore the last backup: referd restore"),
+        },
+        Err(error) => (format!("{error:#}"), "look at the file and its disk; referd restore takes a backup"),
+    };
+    Finding::new("database", Verdict::Bad, what, remedy)
+}
+
 /// Apple sends a TEST notification to the address in App Store Connect: did it come here?
 async fn round_trip(config: &Config, app: &config::App, environment: &str, url: &str) -> Result<Finding> {
     let check = format!("notifications, {environment}");
     let wish = json!({"environment": environment, "reason": "doctor"}).to_string().into_bytes();
     let asked = admin::ask(&config.admin, Method::POST, &path(app, "notifications/test"), wish).await?;
-    if asked.is_none_or(|answer| answer.status != StatusCode::ACCEPTED) {
-        bail!("the running appliance does not take notifications/test: was it started with another file?");
+    match asked {
+        Some(answer) if answer.status == StatusCode::ACCEPTED => {}
+        Some(answer) => {
+            let remedy = "mend what readyz says; was the appliance started with this file?";
+            return Ok(Finding::new(check, Verdict::Bad, admin::detail(&answer), remedy));
+        }
+        None => bail!("the appliance has stopped"),
     }
     // Teams that do not test have no address for the sandbox.
     let severity = if environment == "PRODUCTION" { Verdict::Bad } else { Verdict::Doubtful };
@@ -241,7 +264,7 @@ async fn get(config: &Config, app: &config::App, rest: &str) -> Result<Option<Va
         return Ok(None);
     };
     if answer.status != StatusCode::OK {
-        bail!("the running appliance answered {} for {rest}", answer.status);
+        bail!("{rest}: {}", admin::detail(&answer));
     }
     Ok(Some(serde_json::from_slice(&answer.body).context("the answer is not JSON")?))
 }

@@ -6,6 +6,7 @@ use crate::entropy::SystemEntropy;
 use crate::ledger::backup::Backups;
 use crate::ledger::{Ledger, open_file};
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub fn app<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a App> {
@@ -16,8 +17,12 @@ pub fn app<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a App> {
     }
 }
 
+pub fn file(config: &Config, app: &App) -> PathBuf {
+    config.data_dir.join(format!("{}.redb", app.name))
+}
+
 pub fn open(config: &Config, app: &App) -> Result<Ledger> {
-    let path = config.data_dir.join(format!("{}.redb", app.name));
+    let path = file(config, app);
     if !path.exists() {
         bail!("{} does not exist yet: start the appliance once", path.display());
     }

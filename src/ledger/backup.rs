@@ -130,7 +130,7 @@ impl Backups {
         }
         let size = std::fs::metadata(self.place.database()).map_or(0, |file| file.len());
         if free(folder)? < FLOOR + size * if self.recipient.is_some() { 2 } else { 1 } {
-            return Err(Error::Unsound("there is not enough free space for a backup".to_owned()));
+            return Err(Error::NoRoom { path: folder.display().to_string() });
         }
         let now = self.copy(ledger, &part)?;
         if let Some(fault) = verify_file(&part)?.faults.into_iter().next() {

@@ -21,6 +21,8 @@ pub enum Error {
     InUse { path: String },
     #[error("{0}")]
     Unsound(String),
+    #[error("there is not enough free space for a backup in {path}")]
+    NoRoom { path: String },
     #[error("encryption: {0}")]
     Sealed(String),
     #[error("this file is a backup of {at}, and no ledger to start from: run `referd restore --from` with it")]

@@ -99,7 +99,10 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     // After a failed flush the kernel may hold pages that never reached the disk: read the disk.
     let file = File::open(&path).map_err(at(&path))?;
     fadvise(&file, 0, None, Advice::DontNeed).map_err(|error| at(&path)(error.into()))?;
-    let db = Builder::new().set_cache_size(CACHE).open(&path)?;
+    let db = Builder::new().set_cache_size(CACHE).open(&path).map_err(|error| match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => Error::InUse { path: path.display().to_string() },
+        error => error.into(),
+    })?;
     ballast(&folder.join("ballast")).map_err(at(folder))?;
     let folder: PathBuf = folder.to_owned();
     Ok((db, Home { disk: Box::new(move || disk(&folder)), place: Some(place) }))

@@ -72,6 +72,7 @@ const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/notifications/test", Admin),
     ("POST", "/rules/simulate", Admin),
     ("POST", "/backup", Admin),
+    ("POST", "/verify", Admin),
     ("DELETE", "/users/{id}", Admin),
     ("GET", "/webhooks", Admin),
     ("POST", "/webhooks/test", Admin),

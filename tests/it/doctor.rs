@@ -26,7 +26,7 @@ async fn everything_is_good_or_something_is_bad() {
     let site = Site::asking_apple().await;
     let (status, rows) = site.doctor().await;
     assert_eq!(status, 1, "nobody runs");
-    assert_eq!(verdicts(&rows), expected(&[&OUTSIDE[..], &[("appliance", "bad")]].concat()));
+    assert_eq!(verdicts(&rows), expected(&[&OUTSIDE[..], &[("appliance", "bad"), ("database", "doubtful")]].concat()));
 
     let appliance = site.start().await;
     for (environment, path) in [(Environment::Production, ""), (Environment::Sandbox, "/sandbox")] {
@@ -45,6 +45,7 @@ async fn everything_is_good_or_something_is_bad() {
         ("deliveries", "good"),
         ("refund questions", "doubtful"),
         ("backup", "doubtful"),
+        ("database", "good"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "good"),
     ];
@@ -71,13 +72,14 @@ async fn everything_is_good_or_something_is_bad() {
         ("deliveries", "good"),
         ("refund questions", "doubtful"),
         ("backup", "good"),
+        ("database", "good"),
         ("notifications, PRODUCTION", "good"),
         ("notifications, SANDBOX", "doubtful"),
     ];
     for _ in 0..2 {
         let (status, rows) = site.doctor().await;
         assert_eq!((status, verdicts(&rows)), (0, expected(&no_sandbox)), "{rows:#?}");
-        assert!(rows[11]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
+        assert!(rows[12]["what"].as_str().is_some_and(|what| what.contains("4040007")), "{rows:#?}");
     }
 
     site.store.set_notification_url(Environment::Production, Some("http://127.0.0.1:1/"));
@@ -86,8 +88,12 @@ async fn everything_is_good_or_something_is_bad() {
     let bad = rows.iter().find(|row| row["check"] == "notifications, PRODUCTION").expect("it was looked at");
     assert_eq!((&bad["verdict"], &bad["what"]), (&json!("bad"), &json!("SOCKET_ISSUE")));
     assert!(bad["remedy"].as_str().is_some_and(|remedy| remedy.contains("/webhooks/apple")), "{bad}");
+    site.verify();
     appliance.stop().await;
     site.verify();
+    let (_, rows) = site.doctor().await;
+    let books = rows.iter().find(|row| row["check"] == "database").expect("it was looked at");
+    assert_eq!(books["verdict"], "good", "{books}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

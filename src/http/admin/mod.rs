@@ -98,6 +98,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/webhooks/test", post(webhooks::test))
         .route("/webhooks/{id}/enable", post(webhooks::enable))
         .route("/backup", post(backup::make))
+        .route("/verify", post(backup::check))
         .route("/rules/simulate", post(rules::simulate))
         .route("/users/{id}", get(users::user).delete(users::erase))
         .route("/explain/{subject}", get(explain::explain));
