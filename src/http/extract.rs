@@ -140,6 +140,10 @@ pub fn parsed_if_any<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, P
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // The library would take a list's items for the fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_request("the body is a list, and no object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         // The library's text names fields and places, and values only where they are of the wrong type.
         let what = if error.is_data() { "has a field of the wrong type or lacks one" } else { "is not JSON" };
@@ -176,6 +180,27 @@ mod tests {
             let mut headers = HeaderMap::new();
             values.iter().for_each(|value| _ = headers.append(AUTHORIZATION, HeaderValue::from_static(value)));
             assert_eq!(bearer(&headers), token, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn bodies() {
+        #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+        struct Asked {
+            word: Option<String>,
+        }
+        let read = |text: &str| parsed_if_any::<Asked>(text.as_bytes()).map_err(|problem| problem.status.as_u16());
+        let asked = |word: Option<&str>| Ok(Asked { word: word.map(str::to_owned) });
+        for (text, expected) in [
+            ("", asked(None)),
+            (" {\"word\": \"a\", \"other\": 1}", asked(Some("a"))),
+            ("{\"word\": 1}", Err(400)),
+            ("{", Err(400)),
+            ("null", Err(400)),
+            ("\n[\"a\"]", Err(400)),
+            ("[null]", Err(400)),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
         }
     }
 
