@@ -234,14 +234,17 @@ fn known(method: &Method) -> &str {
     KNOWN.iter().find(|known| *known == method).map_or("other", Method::as_str)
 }
 
-/// The router's own bare 404 and 405 become problems like all others.
+/// The router's own bare 404 and 405 become problems like all others, and so does its text about a path.
 fn named(response: Response) -> Response {
-    if response.headers().contains_key(CONTENT_TYPE) || response.body().size_hint().exact() != Some(0) {
-        return response;
-    }
+    let media = response.headers().get(CONTENT_TYPE);
+    let is_bare = media.is_none() && response.body().size_hint().exact() == Some(0);
+    let is_text = media.is_some_and(|media| media.as_bytes().starts_with(b"text/plain"));
     let problem = match response.status() {
-        StatusCode::NOT_FOUND => Problem::not_found("no route has this path"),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed("the Allow header names those it takes"),
+        StatusCode::NOT_FOUND if is_bare => Problem::not_found("no route has this path"),
+        StatusCode::METHOD_NOT_ALLOWED if is_bare => {
+            Problem::method_not_allowed("the Allow header names those it takes")
+        }
+        StatusCode::BAD_REQUEST if is_text => Problem::bad_request("the path is not percent-encoded UTF-8"),
         _ => return response,
     };
     let mut answer = problem.into_response();
