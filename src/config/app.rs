@@ -28,6 +28,7 @@ const ROUTES: &[&str] = &[
     "rules",
     "stats",
     "users",
+    "verify",
     "webhooks",
     "winback",
     "winbacks",

@@ -2,8 +2,10 @@
 
 use super::front::App;
 use super::problem::Problem;
+use super::route::{PLAIN, Route, Who, get};
 use super::tls::Certificates;
 use crate::ledger::{Fail, Ledger};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,23 @@ use tokio::time::timeout;
 const FRESH: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub async fn live() -> &'static str {
+/// What the process answers for.
+#[derive(Clone)]
+pub struct Health {
+    pub apps: Arc<[Arc<App>]>,
+    pub certificates: Option<Arc<Certificates>>,
+}
+
+pub fn routes() -> Vec<Route<Health>> {
+    vec![
+        get(Who::Anyone, "/livez", live, "Whether the process is up").answers(200, PLAIN),
+        get(Who::Anyone, "/readyz", ready, "Whether writes are durable, and the keys and a good certificate are there")
+            .answers(200, PLAIN)
+            .refuses(&["unavailable"]),
+    ]
+}
+
+async fn live() -> &'static str {
     "ok\n"
 }
 
@@ -36,11 +54,11 @@ pub async fn writes(ledger: &Ledger, fresh: Duration) -> Result<(), Ill> {
 }
 
 /// Every ledger writes durably, every key is there, and a certificate that holds.
-pub async fn ready(apps: &[Arc<App>], certificates: Option<&Certificates>) -> Response {
-    if let Some(fault) = certificates.and_then(Certificates::fault) {
+async fn ready(State(Health { apps, certificates }): State<Health>) -> Response {
+    if let Some(fault) = certificates.as_deref().and_then(Certificates::fault) {
         return Problem::unavailable(fault).into_response();
     }
-    for app in apps {
+    for app in &*apps {
         if app.verifier.as_ref().and_then(|verifier| verifier.key_set()).is_some_and(|set| !set.is_loaded()) {
             return Problem::unavailable("the users' keys have not been read yet").into_response();
         }

@@ -17,6 +17,7 @@ pub mod peer;
 pub mod problem;
 mod quota;
 pub mod rate;
+pub mod route;
 pub mod routes;
 mod statement;
 pub mod tls;

@@ -3,22 +3,22 @@
 use super::extract::query;
 use super::front::App;
 use super::peer::Client;
+use super::route::{HTML, Route, Who, get};
 use crate::domain::code::Code;
 use crate::domain::referrer::Referrer;
 use crate::ledger::rows::{code_key, referrer_key};
 use crate::ledger::store::Store;
 use crate::wire::text::{date, redeem_url};
 use askama::Template;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{StatusCode, Uri};
 use std::sync::Arc;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/r/{slug}", get(share))
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    let page = get(Who::Anyone, "/r/{slug}", share, "The share page of a referrer: looking at it changes nothing");
+    vec![[200, 404, 429, 500, 503].into_iter().fold(page, |page, status| page.answers(status, HTML))]
 }
 
 #[derive(Template)]

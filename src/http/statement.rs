@@ -5,6 +5,7 @@ use super::front::App;
 use super::pages::POLICY;
 use super::peer::Client;
 use super::problem::Problem;
+use super::route::{HTML, Route, Who, get};
 use crate::domain::at::At;
 use crate::domain::books::Account;
 use crate::domain::code::{Code, CodeState};
@@ -19,18 +20,17 @@ use crate::wire::statement_link::{self, Link};
 use crate::wire::text::{csv_row, date, rfc3339};
 use crate::wire::view;
 use askama::Template;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{StatusCode, Uri};
 use serde_json::{Map, Value, json as object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/p/{token}", get(page))
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    let statement = get(Who::Anyone, "/p/{token}", page, "A partner's statement, by a link that is good for some days");
+    vec![[200, 404, 429, 500].into_iter().fold(statement, |page, status| page.answers(status, HTML))]
 }
 
 /// All that a statement is made of, newest first.

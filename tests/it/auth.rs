@@ -10,137 +10,27 @@ use hyper::Request;
 use referd::config::{Algorithm, Config, Jwt, JwtKey, Secret};
 use referd::fake::client::call;
 use referd::fake::stand::Stand;
+use referd::http::route::{About, Who};
+use referd::http::routes::described;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    Anyone,
-    User,
-    RevenueCat,
-    /// Proves itself by what it signed.
-    Apple,
-    /// By a signature over the body.
-    Tremendous,
-    Admin,
-}
 
 use Who::{Admin, Anyone, Apple, RevenueCat, Tremendous, User};
 
-/// Every route as it is written in the sources: method, path, who.
-const ROUTES: &[(&str, &str, Who)] = &[
-    ("GET", "/livez", Anyone),
-    ("GET", "/readyz", Anyone),
-    ("GET", "/r/{slug}", Anyone),
-    ("GET", "/referral/my-code", User),
-    ("GET", "/referral/stats", User),
-    ("POST", "/referral/claim", User),
-    ("POST", "/referral/confirm-redemption", User),
-    ("POST", "/offers/eligibility", User),
-    ("POST", "/offers/signature", User),
-    ("POST", "/offers/introductory", User),
-    ("PUT", "/users/me/consent", User),
-    ("PUT", "/users/me/usage", User),
-    ("POST", "/webhooks/revenuecat", RevenueCat),
-    ("POST", "/webhooks/apple", Apple),
-    ("POST", "/webhooks/apple/sandbox", Apple),
-    ("POST", "/webhooks/tremendous", Tremendous),
-    ("GET", "/p/{token}", Anyone),
-    ("GET", "/stats", Admin),
-    ("GET", "/pool", Admin),
-    ("POST", "/pool/refill", Admin),
-    ("POST", "/pool/import", Admin),
-    ("POST", "/codes/issue", Admin),
-    ("GET", "/codes", Admin),
-    ("GET", "/claims", Admin),
-    ("GET", "/completions", Admin),
-    ("POST", "/completions/{id}/approve", Admin),
-    ("POST", "/completions/{id}/reject", Admin),
-    ("POST", "/completions/{id}/reverse", Admin),
-    ("GET", "/redemptions", Admin),
-    ("POST", "/winback", Admin),
-    ("GET", "/winbacks", Admin),
-    ("GET", "/refunds", Admin),
-    ("GET", "/outbox", Admin),
-    ("GET", "/journal", Admin),
-    ("POST", "/outbox/{id}/retry", Admin),
-    ("POST", "/outbox/{id}/discard", Admin),
-    ("GET", "/notifications", Admin),
-    ("POST", "/notifications/catch-up", Admin),
-    ("POST", "/notifications/test", Admin),
-    ("POST", "/rules/simulate", Admin),
-    ("POST", "/backup", Admin),
-    ("POST", "/verify", Admin),
-    ("DELETE", "/users/{id}", Admin),
-    ("GET", "/webhooks", Admin),
-    ("POST", "/webhooks/test", Admin),
-    ("POST", "/webhooks/{id}/enable", Admin),
-    ("GET", "/partners", Admin),
-    ("POST", "/partners", Admin),
-    ("GET", "/partners/{id}", Admin),
-    ("POST", "/partners/{id}", Admin),
-    ("DELETE", "/partners/{id}", Admin),
-    ("POST", "/partners/{id}/coupons", Admin),
-    ("POST", "/partners/{id}/coupons/{coupon}/end", Admin),
-    ("GET", "/partners/{id}/statement", Admin),
-    ("POST", "/partners/{id}/link", Admin),
-    ("GET", "/conversions", Admin),
-    ("POST", "/conversions/approve", Admin),
-    ("POST", "/conversions/{id}/approve", Admin),
-    ("POST", "/conversions/{id}/reject", Admin),
-    ("GET", "/payouts", Admin),
-    ("POST", "/payouts", Admin),
-    ("GET", "/payouts.csv", Admin),
-    ("GET", "/payouts/{id}", Admin),
-    ("POST", "/payouts/{id}/approve", Admin),
-    ("POST", "/payouts/{id}/send", Admin),
-    ("POST", "/payouts/{id}/settle", Admin),
-    ("POST", "/payouts/{id}/fail", Admin),
-    ("POST", "/payouts/{id}/cancel", Admin),
-    ("GET", "/alerts", Admin),
-    ("POST", "/alerts/{id}/clear", Admin),
-    ("GET", "/reconciliation", Admin),
-    ("POST", "/reconciliation", Admin),
-    ("GET", "/users/{id}", Admin),
-    ("GET", "/explain/{subject}", Admin),
-    ("GET", "/metrics", Admin),
-];
-
-/// What stands behind `.route("` in the sources, their tests left out.
-fn written(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).expect("the sources can be read") {
-        let path = entry.expect("the sources can be read").path();
-        if path.is_dir() {
-            written(&path, found);
-        } else if path.file_name().is_some_and(|name| name != "tests.rs") {
-            let text = std::fs::read_to_string(&path).expect("sources are text");
-            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            found.extend(text.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
-        }
-    }
-}
-
-#[test]
-fn the_table_is_complete() {
-    let mut found = BTreeSet::new();
-    written(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut found);
-    let table: BTreeSet<String> = ROUTES.iter().map(|(_, path, _)| (*path).to_owned()).collect();
-    assert_eq!(found, table);
-}
-
 /// The addresses of a route, with an example in the place of each parameter.
-fn urls(world: &World, path: &str, who: Who) -> Vec<String> {
-    let path = path
+fn urls(world: &World, route: &About) -> Vec<String> {
+    let path = route
+        .path
         .replace("{slug}", "abc")
         .replace("{id}", "1-0")
         .replace("{subject}", "ann")
         .replace("{coupon}", "0")
         .replace("{token}", "0");
-    match who {
-        Admin if path == "/metrics" => vec![format!("{}{path}", world.admin)],
-        Admin => vec![format!("{}/admin{path}", world.admin), format!("{}/admin/alma{path}", world.admin)],
+    match route.who {
+        Admin if path.contains("/{app}") => {
+            ["", "/alma"].map(|app| format!("{}{}", world.admin, path.replace("/{app}", app))).into()
+        }
+        Admin => vec![format!("{}{path}", world.admin)],
         _ => vec![format!("{}{path}", world.public)],
     }
 }
@@ -171,7 +61,8 @@ async fn wrong_or_missing_authorization_is_refused_on_every_route() {
     let world = World::stocked(3).await;
     world.my_code("ann").await;
     let journal = world.journal();
-    for (method, path, who) in ROUTES {
+    for route in described() {
+        let About { method, who, .. } = route;
         let mut attempts = match who {
             Anyone | Apple | Tremendous => continue,
             User => wrong(SERVER_KEY),
@@ -184,12 +75,12 @@ async fn wrong_or_missing_authorization_is_refused_on_every_route() {
             Admin => ADMIN_TOKEN,
             _ => HOOK_AUTHORIZATION,
         };
-        let bearers = others.iter().filter(|other| **other != own || *who == RevenueCat);
+        let bearers = others.iter().filter(|other| **other != own || who == RevenueCat);
         attempts.extend(bearers.map(|other| vec![("authorization", format!("Bearer {other}"))]));
         for attempt in attempts {
             let mut headers: Vec<(&str, &str)> = attempt.iter().map(|(name, value)| (*name, value.as_str())).collect();
             headers.push(("x-referd-user", "ann"));
-            for url in urls(&world, path, *who) {
+            for url in urls(&world, &route) {
                 let reply = world.raw(method, &url, &headers, "{\"code\":\"ABCDEF\"}").await;
                 assert_eq!(reply.status, 401, "{method} {url} {attempt:?}");
                 assert!(reply.header("www-authenticate").is_some());
@@ -207,8 +98,7 @@ async fn the_servers_key_must_name_one_valid_user() {
     let bearer = format!("Bearer {SERVER_KEY}");
     let (long, most) = ("x".repeat(101), "é".repeat(100));
     let journal = world.journal();
-    let user_routes = || ROUTES.iter().filter(|(_, _, who)| *who == User);
-    for (method, path, _) in user_routes() {
+    for About { method, path, .. } in described().into_iter().filter(|route| route.who == User) {
         let url = format!("{}{path}", world.public);
         let without = [("authorization", bearer.as_str())];
         world.raw(method, &url, &without, "{}").await.problem(401, "unauthenticated");
@@ -218,7 +108,7 @@ async fn the_servers_key_must_name_one_valid_user() {
             let headers = [("authorization", bearer.as_str()), ("x-referd-user", bad)];
             world.raw(method, &url, &headers, "{}").await.problem(400, "bad-request");
         }
-        let odd = Request::builder().method(*method).uri(&url).header("authorization", &bearer);
+        let odd = Request::builder().method(method).uri(&url).header("authorization", &bearer);
         let odd = odd.header("x-referd-user", &b"a\xffb"[..]).body("{}".into()).expect("a request");
         assert_eq!(call(odd).await.expect("an answer").status, 400);
     }
@@ -235,16 +125,17 @@ async fn the_private_side_stays_private() {
     let world = World::start().await;
     let bearer = format!("Bearer {ADMIN_TOKEN}");
     let token = [("authorization", bearer.as_str())];
-    for (method, path, who) in ROUTES {
-        if *who != Admin {
-            for url in urls(&world, path, *who) {
+    for route in described() {
+        let About { method, who, .. } = route;
+        if who != Admin {
+            for url in urls(&world, &route) {
                 let there = url.replace(&world.public, &world.admin);
                 world.raw(method, &there, &token, "{}").await.problem(404, "not-found");
                 world.raw(method, &there, &[], "{}").await.problem(401, "unauthenticated");
             }
             continue;
         }
-        for url in urls(&world, path, *who) {
+        for url in urls(&world, &route) {
             let here = url.replace(&world.admin, &world.public);
             world.raw(method, &here, &token, "{}").await.problem(404, "not-found");
         }

@@ -371,6 +371,56 @@ fn the_example_and_its_page_have_the_same_keys() {
 }
 
 #[test]
+fn a_route_is_served_where_it_is_described() {
+    let mut breaches = Breaches::of("routes");
+    for (file, code) in sources().into_iter().filter(|(file, _)| room(file) == "http" && !file.ends_with("tests.rs")) {
+        let code = code.split("#[cfg(test)]").next().unwrap_or(&code);
+        let spare = if file == "src/http/route.rs" { 1 } else { 0 };
+        for (at, _) in code.match_indices(".route(").skip(spare) {
+            breaches.add(
+                &file,
+                line_of(code, at),
+                ".route",
+                "make a Route of it (http/route.rs): it has to be described",
+            );
+        }
+    }
+    breaches.end();
+}
+
+#[test]
+fn every_route_is_on_its_page() {
+    let mut breaches = Breaches::of("routes on their page");
+    let page = read("docs/api.md");
+    for route in referd::http::routes::described() {
+        let path = route.path.strip_prefix("/admin/{app}/").unwrap_or(&route.path);
+        let call = format!("{} {path}", route.method);
+        if !page.match_indices(&call).any(|(at, _)| page[at + call.len()..].starts_with(['`', '?', ' ', ',', '\n'])) {
+            breaches.add("docs/api.md", 1, &call, "it is not there");
+        }
+    }
+    breaches.end();
+}
+
+/// `/admin/{app}/…` may leave the app out, so what may stand there instead is no name for one.
+#[test]
+fn no_app_is_called_like_an_admin_route() {
+    const FILE: &str = "src/config/app.rs";
+    let mut breaches = Breaches::of("words of the admin routes");
+    let text = read(FILE);
+    let list = text.split("const ROUTES").nth(1).and_then(|rest| rest.split("];").next()).expect("the list is there");
+    for route in referd::http::routes::described() {
+        let Some(path) = route.path.strip_prefix("/admin/{app}/") else { continue };
+        let word = path.split('/').next().unwrap_or(path);
+        // A name has no dot.
+        if !word.contains('.') && !list.contains(&format!("\"{word}\"")) {
+            breaches.add(FILE, line_of(&text, text.find("const ROUTES").unwrap_or(0)), word, "ROUTES lacks it");
+        }
+    }
+    breaches.end();
+}
+
+#[test]
 fn every_problem_is_on_its_page() {
     let mut breaches = Breaches::of("problems");
     let page = read("docs/api.md");

@@ -3,6 +3,7 @@
 use super::{Admin, Parts};
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, post};
 use crate::ledger::Error;
 use crate::ledger::verify::{Report, verify};
 use axum::extract::{Path, State};
@@ -10,13 +11,21 @@ use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-pub async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/backup", make, "Makes a verified backup").answers(200, Content::One("backup")),
+        post(Who::Admin, "/verify", check, "Checks the books while they are in use")
+            .answers(200, Content::One("checked")),
+    ]
+}
+
+async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?.clone();
     let made = beside(move || app.backups.make(&app.ledger)).await?;
     Ok(ok(&json!({ "path": made.path.display().to_string(), "bytes": made.bytes, "sha256": made.sha256 })))
 }
 
-pub async fn check(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn check(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let snapshot = admin.app(&target)?.ledger.snapshot();
     let Report { entries, rows, faults } = beside(move || verify(&snapshot)).await?;
     Ok(ok(&json!({ "entries": entries, "rows": rows, "faults": faults })))

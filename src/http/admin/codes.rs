@@ -12,6 +12,7 @@ use crate::http::extract::{json, json_body, ok, query};
 use crate::http::front::App;
 use crate::http::limits;
 use crate::http::problem::Problem;
+use crate::http::route::{CAMPAIGN, CSV, Content, Query, Route, Who, post};
 use crate::ledger::Entry;
 use crate::ledger::intake::{IntakeError, List};
 use crate::wire::app_store_connect as apple;
@@ -25,13 +26,32 @@ use serde::Deserialize;
 use serde_json::json as object;
 use std::sync::Arc;
 
+const EXPIRES: Query = Query::needed("expires_at", "date", "The codes' expiration date.");
+const DRY_RUN: Query = Query::maybe("dry_run", "boolean", "Only says what would come of it.");
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/pool/refill", refill, "Asks Apple for a batch of codes now, whatever the stock")
+            .takes(Content::One("refill_request"))
+            .answers(202, Content::One("refill_answer")),
+        post(Who::Admin, "/pool/import", import, "Takes in a list of codes, one a line")
+            .query(&[CAMPAIGN, EXPIRES, DRY_RUN])
+            .takes(CSV)
+            .answers(200, Content::One("import_answer")),
+        post(Who::Admin, "/codes/issue", issue, "Hands out codes to a user, a list or a partner")
+            .takes(Content::One("issue_request"))
+            .answers(200, CSV)
+            .refuses(&["pool-empty"]),
+    ]
+}
+
 #[derive(Deserialize)]
 struct RefillBody {
     campaign: Option<String>,
     reason: Option<String>,
 }
 
-pub async fn refill(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn refill(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: RefillBody = json_body(body, limits::BODY_MAX).await?;
     let policy = &app.campaign(asked.campaign.as_deref())?.policy;
@@ -50,7 +70,7 @@ pub async fn refill(State(admin): State<Arc<Admin>>, Path(target): Parts, body: 
     }
 }
 
-pub async fn import(
+async fn import(
     State(admin): State<Arc<Admin>>,
     Path(target): Parts,
     uri: Uri,
@@ -97,7 +117,7 @@ struct IssueBody {
 const ISSUE: u32 = 500;
 const MOST: u32 = 10_000;
 
-pub async fn issue(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn issue(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: IssueBody = json_body(body, limits::BODY_MAX).await?;
     if !(1..=MOST).contains(&asked.count) {

@@ -5,21 +5,30 @@ use crate::domain::decide::review::{Review, Verdict};
 use crate::domain::decide::{Command, Reply};
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Route, Who, post};
 use crate::wire::view::View;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use std::sync::Arc;
 
-pub async fn approve(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/completions/{id}/approve", approve, "Credits a completion by hand").steps("completion"),
+        post(Who::Admin, "/completions/{id}/reject", reject, "Rejects a completion by hand").steps("completion"),
+        post(Who::Admin, "/completions/{id}/reverse", reverse, "Takes a completion back by hand").steps("completion"),
+    ]
+}
+
+async fn approve(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     decide(&admin, &target, body, Verdict::Approve).await
 }
 
-pub async fn reject(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn reject(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     decide(&admin, &target, body, Verdict::Reject).await
 }
 
-pub async fn reverse(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn reverse(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     decide(&admin, &target, body, Verdict::Reverse).await
 }
 

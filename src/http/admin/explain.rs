@@ -3,6 +3,7 @@
 use super::{Admin, Parts};
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, get};
 use crate::ledger::journal;
 use crate::wire::view::View;
 use axum::extract::{Path, State};
@@ -10,7 +11,19 @@ use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-pub async fn explain(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(
+            Who::Admin,
+            "/explain/{subject}",
+            explain,
+            "Why it is so: every entry about a code, a user or a transaction",
+        )
+        .answers(200, Content::One("explanation")),
+    ]
+}
+
+async fn explain(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let subject = target.subject.as_deref().unwrap_or_default();
     let store = app.ledger.snapshot();

@@ -12,6 +12,7 @@ use crate::domain::winback::WinBack;
 use crate::http::extract::{ok, query};
 use crate::http::front::App;
 use crate::http::problem::Problem;
+use crate::http::route::{Route, Who, get};
 use crate::ledger::list::{self, Page};
 use crate::ledger::rows::Row;
 use crate::ledger::{circle, journal, people};
@@ -109,33 +110,45 @@ impl App {
     }
 }
 
-pub async fn codes(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/codes", codes, "Codes that were handed out").lists("code"),
+        get(Who::Admin, "/claims", claims, "Claims").lists("claim"),
+        get(Who::Admin, "/completions", completions, "Completions").lists("completion"),
+        get(Who::Admin, "/redemptions", redemptions, "Redemptions").lists("redemption"),
+        get(Who::Admin, "/winbacks", winbacks, "Who was, or was not, given a code to come back with").lists("winback"),
+        get(Who::Admin, "/outbox", outbox, "Deliveries").lists("delivery"),
+        get(Who::Admin, "/journal", journal, "Everything that happened, or what concerns one user").lists("entry"),
+    ]
+}
+
+async fn codes(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &Code| wish.keeps(Some(&row.campaign), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.code(row))
 }
 
-pub async fn claims(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn claims(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &Claim| wish.keeps(Some(&row.campaign), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.claim(row))
 }
 
-pub async fn completions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn completions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &Completion| wish.keeps(Some(&row.campaign), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.completion(row))
 }
 
-pub async fn redemptions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn redemptions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &Redemption| wish.keeps(row.campaign.as_deref(), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.redemption(row))
 }
 
-pub async fn winbacks(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn winbacks(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let keep = |wish: &Wish, row: &WinBack| wish.keeps(Some(&row.campaign), row.state.word());
     page(admin.app(&target)?, &uri, keep, |view, row| view.winback(row))
 }
 
 /// Deliveries belong to people by their effect, not by an index.
-pub async fn outbox(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn outbox(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
     let whose = wish.person.map(|person| circle(&*store, person)).transpose()?;
@@ -152,7 +165,7 @@ pub async fn outbox(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: U
 }
 
 /// The journal from its beginning, or what it says of one user.
-pub async fn journal(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn journal(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
     let after = match &wish.cursor {

@@ -21,6 +21,7 @@ use super::front::App;
 use super::limits::{self, read_body_within};
 use super::metrics;
 use super::problem::Problem;
+use super::route::{About, Content, LIST, PLAIN, Route, Who, abouts, get, mount};
 use super::tls::Certificates;
 use crate::config::Secret;
 use crate::domain::at::Date;
@@ -32,7 +33,6 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -49,66 +49,55 @@ pub struct Admin {
 pub const BODY_MAX: usize = 64 * 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(120);
 
+/// What stands under `/admin`, and under `/admin/{app}`.
+fn routes() -> Vec<Route<Arc<Admin>>> {
+    let nouns = [
+        overview::routes(),
+        winback::routes(),
+        refunds::routes(),
+        codes::routes(),
+        lists::routes(),
+        completions::routes(),
+        partners::routes(),
+        money::routes(),
+        outbox::routes(),
+        notifications::routes(),
+        webhooks::routes(),
+        backup::routes(),
+        rules::routes(),
+        users::routes(),
+        explain::routes(),
+    ];
+    nouns.into_iter().flatten().collect()
+}
+
+impl Route<Arc<Admin>> {
+    fn lists(self, noun: &'static str) -> Route<Arc<Admin>> {
+        self.query(LIST).answers(200, Content::Page(noun))
+    }
+    /// A step by hand: may be given a reason, and answers with what it is about.
+    fn steps(self, noun: &'static str) -> Route<Arc<Admin>> {
+        self.may_take(WHY).answers(200, Content::One(noun)).refuses(&["wrong-state"])
+    }
+}
+
+/// What is asked of all apps at once.
+fn of_all() -> Vec<Route<Arc<Admin>>> {
+    vec![get(Who::Admin, "/metrics", prometheus, "Metrics in the text form of Prometheus").answers(200, PLAIN)]
+}
+
 pub fn router(admin: Arc<Admin>) -> Router {
-    let app = Router::new()
-        .route("/stats", get(overview::stats))
-        .route("/pool", get(overview::pool))
-        .route("/pool/refill", post(codes::refill))
-        .route("/pool/import", post(codes::import))
-        .route("/codes/issue", post(codes::issue))
-        .route("/codes", get(lists::codes))
-        .route("/claims", get(lists::claims))
-        .route("/completions", get(lists::completions))
-        .route("/completions/{id}/approve", post(completions::approve))
-        .route("/completions/{id}/reject", post(completions::reject))
-        .route("/completions/{id}/reverse", post(completions::reverse))
-        .route("/redemptions", get(lists::redemptions))
-        .route("/partners", get(partners::list).post(partners::make))
-        .route("/partners/{id}", get(partners::one).post(partners::change).delete(partners::erase))
-        .route("/partners/{id}/coupons", post(partners::add_coupon))
-        .route("/partners/{id}/coupons/{coupon}/end", post(partners::end_coupon))
-        .route("/partners/{id}/statement", get(partners::statement))
-        .route("/partners/{id}/link", post(partners::link))
-        .route("/conversions", get(money::conversions))
-        .route("/conversions/approve", post(money::approve_many))
-        .route("/conversions/{id}/approve", post(money::approve))
-        .route("/conversions/{id}/reject", post(money::reject))
-        .route("/payouts", get(money::payouts).post(money::draft))
-        .route("/payouts.csv", get(money::file))
-        .route("/payouts/{id}", get(money::payout))
-        .route("/payouts/{id}/approve", post(money::approve_payout))
-        .route("/payouts/{id}/send", post(money::send))
-        .route("/payouts/{id}/settle", post(money::settle))
-        .route("/payouts/{id}/fail", post(money::fail))
-        .route("/payouts/{id}/cancel", post(money::cancel))
-        .route("/alerts", get(money::alerts))
-        .route("/alerts/{id}/clear", post(money::clear))
-        .route("/reconciliation", get(money::reconciliations).post(money::reconcile))
-        .route("/winback", post(winback::give))
-        .route("/winbacks", get(lists::winbacks))
-        .route("/refunds", get(refunds::list))
-        .route("/outbox", get(lists::outbox))
-        .route("/journal", get(lists::journal))
-        .route("/outbox/{id}/retry", post(outbox::retry))
-        .route("/outbox/{id}/discard", post(outbox::discard))
-        .route("/notifications", get(notifications::list))
-        .route("/notifications/catch-up", post(notifications::catch_up))
-        .route("/notifications/test", post(notifications::test))
-        .route("/webhooks", get(webhooks::list))
-        .route("/webhooks/test", post(webhooks::test))
-        .route("/webhooks/{id}/enable", post(webhooks::enable))
-        .route("/backup", post(backup::make))
-        .route("/verify", post(backup::check))
-        .route("/rules/simulate", post(rules::simulate))
-        .route("/users/{id}", get(users::user).delete(users::erase))
-        .route("/explain/{subject}", get(explain::explain));
-    Router::new()
+    let app = mount(routes());
+    mount(of_all())
         .nest("/admin/{app}", app.clone())
         .nest("/admin", app)
-        .route("/metrics", get(prometheus))
         .fallback(|| async { Problem::not_found("no route has this path") })
         .layer(from_fn_with_state(admin.clone(), guard))
         .with_state(admin)
+}
+
+pub fn described() -> impl Iterator<Item = About> {
+    abouts(routes()).map(|about| about.under("/admin/{app}")).chain(abouts(of_all()))
 }
 
 async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
@@ -161,6 +150,8 @@ fn read_id(text: &str, noun: &str) -> Result<Id, Problem> {
 fn read_date(text: &str, field: &str) -> Result<Date, Problem> {
     parse_date(text).ok_or_else(|| Problem::bad_request(format!("{field} is a date, YYYY-MM-DD")))
 }
+
+const WHY: Content = Content::One("reason");
 
 /// The body of what needs no more than a reason, which may be left out.
 #[derive(Default, Deserialize)]

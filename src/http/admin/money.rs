@@ -2,7 +2,7 @@
 
 use super::lists::{Wish, answer};
 use super::partners::read_currency;
-use super::{Admin, Parts, Target, Why, by, read_date, read_id};
+use super::{Admin, Parts, Target, WHY, Why, by, read_date, read_id};
 use crate::domain::alert::Alert;
 use crate::domain::conversion::{Conversion, ConversionState};
 use crate::domain::decide::alert::Clear;
@@ -19,6 +19,7 @@ use crate::http::extract::{json, ok, optional_json_body, query};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{CSV, Content, Query, Route, Who, get, post};
 use crate::ledger::list::{self, Page};
 use crate::ledger::store::Store;
 use crate::ledger::{Entry, balances, circle, of_person, people};
@@ -34,7 +35,54 @@ use serde_json::json as object;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub async fn conversions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+const PARTNER: Query = Query::maybe("partner", "id", "Only those of this partner.");
+const FORMAT: Query = Query::maybe("format", "payout_format", "For whom the file is; `plain` is for people.");
+const CURRENCY: Query = Query::maybe("currency", "currency", "Only those in this currency.");
+const SOURCE: Query = Query::maybe("source_currency", "currency", "Wise: the currency that is paid from.");
+const STATUS: Query = Query::maybe("status", "text", "Only those with this status; for a payment service `sent`.");
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/conversions", conversions, "Conversions; `user` is the buyer")
+            .lists("conversion")
+            .query(&[PARTNER]),
+        post(Who::Admin, "/conversions/approve", approve_many, "Approves all conversions that wait")
+            .may_take(Content::One("approve_request"))
+            .answers(200, Content::One("approved"))
+            .refuses(&["wrong-state"]),
+        post(Who::Admin, "/conversions/{id}/approve", approve, "Approves a conversion").steps("conversion"),
+        post(Who::Admin, "/conversions/{id}/reject", reject, "Rejects a conversion").steps("conversion"),
+        get(Who::Admin, "/payouts", payouts, "Payouts").lists("payout").query(&[PARTNER]),
+        post(
+            Who::Admin,
+            "/payouts",
+            draft,
+            "Drafts a payout for each partner and currency of which enough can be paid",
+        )
+        .may_take(Content::One("draft_request"))
+        .answers(201, Content::Items("payout")),
+        get(Who::Admin, "/payouts.csv", file, "Payouts as a file, for a payment service or for people")
+            .query(&[FORMAT, CURRENCY, SOURCE, STATUS])
+            .answers(200, CSV),
+        get(Who::Admin, "/payouts/{id}", payout, "One payout").answers(200, Content::One("payout")),
+        post(Who::Admin, "/payouts/{id}/approve", approve_payout, "Approves a payout").steps("payout"),
+        post(Who::Admin, "/payouts/{id}/send", send, "Sends a payout").steps("payout"),
+        post(Who::Admin, "/payouts/{id}/settle", settle, "A payout was paid").steps("payout"),
+        post(Who::Admin, "/payouts/{id}/fail", fail, "A payout could not be paid").steps("payout"),
+        post(Who::Admin, "/payouts/{id}/cancel", cancel, "Takes a payout back").steps("payout"),
+        get(Who::Admin, "/alerts", alerts, "What a person has to look at").lists("alert"),
+        post(Who::Admin, "/alerts/{id}/clear", clear, "Somebody has looked at it")
+            .may_take(WHY)
+            .answers(200, Content::One("alert")),
+        get(Who::Admin, "/reconciliation", reconciliations, "Apple's count of redemptions beside ours, by day")
+            .lists("reconciliation"),
+        post(Who::Admin, "/reconciliation", reconcile, "Reads Apple's reports again")
+            .may_take(Content::One("report_request"))
+            .answers(202, Content::One("requested")),
+    ]
+}
+
+async fn conversions(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let [partner] = query(&uri, ["partner"])?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
@@ -57,11 +105,11 @@ pub async fn conversions(State(admin): State<Arc<Admin>>, Path(target): Parts, u
     Ok(answer(page.items.iter().map(view::conversion).collect(), page.next.as_deref()))
 }
 
-pub async fn approve(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn approve(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     judge(&admin, &target, body, Verdict::Approve).await
 }
 
-pub async fn reject(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn reject(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     judge(&admin, &target, body, Verdict::Reject).await
 }
 
@@ -89,11 +137,7 @@ struct ManyBody {
 const PIECE: usize = 200;
 
 /// Approves all that wait, of one partner or of all.
-pub async fn approve_many(
-    State(admin): State<Arc<Admin>>,
-    Path(target): Parts,
-    body: Body,
-) -> Result<Response, Problem> {
+async fn approve_many(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: ManyBody = optional_json_body(body, BODY_MAX).await?;
     let partner = asked.partner.as_deref().map(|text| read_id(text, "partner")).transpose()?;
@@ -131,7 +175,7 @@ fn shown(app: &App, row: &Payout) -> Result<serde_json::Value, Problem> {
     Ok(view::payout(row, link.as_deref()))
 }
 
-pub async fn payouts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn payouts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let [partner] = query(&uri, ["partner"])?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
@@ -151,7 +195,7 @@ pub async fn payouts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: 
     Ok(answer(items, page.next.as_deref()))
 }
 
-pub async fn payout(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn payout(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let row: Option<Payout> = app.ledger.snapshot().row(target.id("payout")?.as_bytes())?;
     Ok(ok(&shown(app, &row.ok_or_else(|| Problem::not_found("no such payout"))?)?))
@@ -165,7 +209,7 @@ struct DraftBody {
 }
 
 /// One payout for each partner and currency of which enough can be paid.
-pub async fn draft(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn draft(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: DraftBody = optional_json_body(body, BODY_MAX).await?;
     let only = asked.currency.as_deref().map(read_currency).transpose()?;
@@ -191,23 +235,23 @@ pub async fn draft(State(admin): State<Arc<Admin>>, Path(target): Parts, body: B
     Ok(json(StatusCode::CREATED, &object!({"items": items})))
 }
 
-pub async fn approve_payout(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
+async fn approve_payout(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
     advance(state, target, body, Step::Approve).await
 }
 
-pub async fn send(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
+async fn send(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
     advance(state, target, body, Step::Send).await
 }
 
-pub async fn settle(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
+async fn settle(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
     advance(state, target, body, Step::Settle).await
 }
 
-pub async fn fail(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
+async fn fail(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
     advance(state, target, body, Step::Fail).await
 }
 
-pub async fn cancel(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
+async fn cancel(state: State<Arc<Admin>>, target: Parts, body: Body) -> Result<Response, Problem> {
     advance(state, target, body, Step::Cancel).await
 }
 
@@ -232,7 +276,7 @@ async fn advance(
 }
 
 /// A file for a payment service, of what is to be paid by file and was sent; or of all payouts, for people.
-pub async fn file(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn file(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let [format, currency, source, status] = query(&uri, ["format", "currency", "source_currency", "status"])?;
     let format = match format.as_deref() {
@@ -269,7 +313,7 @@ pub async fn file(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri
     Ok((headers, text).into_response())
 }
 
-pub async fn alerts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn alerts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let wish = Wish::read(app, &uri)?;
     let word = |row: &Alert| if row.is_open() { "open" } else { "cleared" };
@@ -279,7 +323,7 @@ pub async fn alerts(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: U
 }
 
 /// Somebody has looked at it.
-pub async fn clear(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn clear(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let (alert, why) = (target.id("alert")?, Why::read(body).await?);
     match app.submit(Command::Clear(Clear { alert }), by(why.reason), vec![], None).await? {
@@ -288,11 +332,7 @@ pub async fn clear(State(admin): State<Arc<Admin>>, Path(target): Parts, body: B
     }
 }
 
-pub async fn reconciliations(
-    State(admin): State<Arc<Admin>>,
-    Path(target): Parts,
-    uri: Uri,
-) -> Result<Response, Problem> {
+async fn reconciliations(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let wish = Wish::read(app, &uri)?;
     let store = app.ledger.snapshot();
@@ -307,7 +347,7 @@ struct ReportBody {
 }
 
 /// Apple's reports of the last days, or of one, are read again.
-pub async fn reconcile(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn reconcile(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: ReportBody = optional_json_body(body, BODY_MAX).await?;
     let connect = app.config.app_store_connect.as_ref();

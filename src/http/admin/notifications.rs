@@ -9,6 +9,7 @@ use crate::http::extract::{json, ok, optional_json_body};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, get, post};
 use crate::ledger::list;
 use crate::wire::text::parse_rfc3339;
 use crate::wire::view::View;
@@ -20,6 +21,19 @@ use serde::Deserialize;
 use serde_json::{Value, json as object};
 use std::sync::Arc;
 
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/notifications", list, "How far Apple's notifications were read, by environment")
+            .answers(200, Content::Items("hearing")),
+        post(Who::Admin, "/notifications/catch-up", catch_up, "Reads again what Apple sent")
+            .may_take(Content::One("catch_up_request"))
+            .answers(202, Content::Items("delivery")),
+        post(Who::Admin, "/notifications/test", test, "Has Apple send a TEST notification")
+            .may_take(Content::One("catch_up_request"))
+            .answers(202, Content::Items("delivery")),
+    ]
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
@@ -30,13 +44,13 @@ struct Asked {
     reason: Option<String>,
 }
 
-pub async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     Ok(ok(&object!({ "items": notifications(app)? })))
 }
 
 /// Reads what Apple sent, in both environments unless one is named.
-pub async fn catch_up(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn catch_up(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let (app, asked) = asked(&admin, &target, body).await?;
     let since = asked.since.as_deref().map(|text| {
         parse_rfc3339(text).ok_or_else(|| Problem::bad_request("since is a time, as 2026-11-21T09:30:00Z"))
@@ -51,7 +65,7 @@ pub async fn catch_up(State(admin): State<Arc<Admin>>, Path(target): Parts, body
 }
 
 /// Has Apple send a TEST notification; how it went stands in the list a moment later.
-pub async fn test(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn test(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let (app, asked) = asked(&admin, &target, body).await?;
     let is_test = environment(asked.environment.as_deref())?.unwrap_or(false);
     app.submit(Command::AskTest(AskTest { is_test }), by(asked.reason), vec![], None).await?;

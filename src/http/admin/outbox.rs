@@ -6,17 +6,25 @@ use crate::domain::decide::{Command, Reply};
 use crate::domain::delivery::ItemId;
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Route, Who, post};
 use crate::wire::view::View;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use std::sync::Arc;
 
-pub async fn retry(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/outbox/{id}/retry", retry, "Tries a delivery at once").steps("delivery"),
+        post(Who::Admin, "/outbox/{id}/discard", discard, "Takes a delivery out").steps("delivery"),
+    ]
+}
+
+async fn retry(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     deal(&admin, &target, body, |item| Command::Retry(Retry { item })).await
 }
 
-pub async fn discard(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn discard(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     deal(&admin, &target, body, |item| Command::Discard(Discard { item })).await
 }
 

@@ -10,6 +10,7 @@ use crate::http::extract::ok;
 use crate::http::front::App;
 use crate::http::metrics::{heard, oldest};
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, get};
 use crate::http::tls::Certificates;
 use crate::ledger::key::Key;
 use crate::ledger::store::Store;
@@ -21,7 +22,15 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-pub async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/stats", stats, "How things stand, by campaign and status")
+            .answers(200, Content::One("stats")),
+        get(Who::Admin, "/pool", pool, "The stock of every campaign").answers(200, Content::Items("stock")),
+    ]
+}
+
+async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let store = app.ledger.snapshot();
     let mut campaigns = Map::new();
@@ -122,7 +131,7 @@ fn outbox(app: &App) -> Result<Value, Error> {
     Ok(json!({ "waiting": waiting, "begun": begun, "dead": dead, "oldest_at": oldest(app)?.map(rfc3339) }))
 }
 
-pub async fn pool(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn pool(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let items = app.config.campaigns.iter().map(|campaign| one_pool(app, &campaign.policy.campaign));
     let items = items.collect::<Result<Vec<Value>, Error>>()?;

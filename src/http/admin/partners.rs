@@ -13,6 +13,7 @@ use crate::http::extract::{json, json_body, ok, optional_json_body, query};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{CSV, Content, Query, Route, Who, delete, get, post};
 use crate::http::statement;
 use crate::ledger::store::Store;
 use crate::ledger::{Aside, Entry, Fail, list, people};
@@ -26,6 +27,45 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+const FORMAT: Query = Query::maybe("format", "statement_format", "`csv`: the conversions.");
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    let partner = Content::One("partner");
+    vec![
+        get(Who::Admin, "/partners", list, "Partners").lists("partner"),
+        post(Who::Admin, "/partners", make, "A new partner")
+            .takes(Content::One("partner_request"))
+            .answers(201, partner),
+        get(Who::Admin, "/partners/{id}", one, "One partner").answers(200, partner),
+        post(Who::Admin, "/partners/{id}", change, "What is to be otherwise with a partner")
+            .takes(Content::One("partner_change"))
+            .answers(200, partner)
+            .refuses(&["wrong-state"]),
+        delete(Who::Admin, "/partners/{id}", erase, "Takes away what names a partner")
+            .answers(200, partner)
+            .refuses(&["wrong-state"]),
+        post(
+            Who::Admin,
+            "/partners/{id}/coupons",
+            add_coupon,
+            "What identifies a partner's sales: an offer, or a custom code",
+        )
+        .takes(Content::One("coupon_request"))
+        .answers(201, Content::One("coupon"))
+        .answers(200, Content::One("coupon"))
+        .refuses(&["taken", "too-many-offers", "wrong-state"]),
+        post(Who::Admin, "/partners/{id}/coupons/{coupon}/end", end_coupon, "What is redeemed from now on is nobody's")
+            .answers(200, Content::One("coupon")),
+        get(Who::Admin, "/partners/{id}/statement", statement, "How a partner stands")
+            .query(&[FORMAT])
+            .answers(200, Content::One("statement"))
+            .answers(200, CSV),
+        post(Who::Admin, "/partners/{id}/link", link, "A link by which the partner sees their statement")
+            .may_take(Content::One("link_request"))
+            .answers(201, Content::One("link")),
+    ]
+}
 
 #[derive(Default, Deserialize)]
 struct PayoutBody {
@@ -190,7 +230,7 @@ async fn submit(app: &App, entry: Entry, status: StatusCode) -> Result<Response,
     }
 }
 
-pub async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let (wish, store) = (Wish::read(app, &uri)?, app.ledger.snapshot());
     let keep = |row: &Partner| wish.keeps(Some(&row.campaign), row.state.word());
@@ -199,12 +239,12 @@ pub async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri
     Ok(answer(items, page.next.as_deref()))
 }
 
-pub async fn one(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn one(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     Ok(ok(&shown(app, &known(app, &target)?)?))
 }
 
-pub async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: PartnerBody = json_body(body, BODY_MAX).await?;
     let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
@@ -221,7 +261,7 @@ pub async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Bo
     submit(app, entry, StatusCode::CREATED).await
 }
 
-pub async fn change(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn change(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let known = known(app, &target)?;
     let asked: PartnerBody = json_body(body, BODY_MAX).await?;
@@ -244,7 +284,7 @@ pub async fn change(State(admin): State<Arc<Admin>>, Path(target): Parts, body: 
     submit(app, entry, StatusCode::OK).await
 }
 
-pub async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let partner = target.id("partner")?;
     let command = Command::ErasePartner(ErasePartner { partner });
@@ -297,7 +337,7 @@ impl CouponBody {
     }
 }
 
-pub async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let partner = known(app, &target)?;
     let asked: CouponBody = json_body(body, BODY_MAX).await?;
@@ -309,7 +349,7 @@ pub async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, bo
 }
 
 /// Apple takes a custom code back for ever.
-pub async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+async fn end_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let coupon_id = read_id(target.coupon.as_deref().unwrap_or_default(), "coupon")?;
     let end = EndCoupon { partner: target.id("partner")?, coupon: coupon_id };
@@ -337,7 +377,7 @@ async fn coupon(app: &App, entry: Entry) -> Result<Response, Problem> {
     }
 }
 
-pub async fn statement(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn statement(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let partner = known(app, &target)?;
     let [format] = query(&uri, ["format"])?;
@@ -358,7 +398,7 @@ struct LinkBody {
 }
 
 /// A link by which the partner sees their statement, for so many days.
-pub async fn link(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn link(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let partner = known(app, &target)?;
     if partner.is_erased() {

@@ -5,6 +5,7 @@ use super::{Admin, Parts};
 use crate::domain::question::Question;
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, LIST, Route, Who, get};
 use crate::ledger::store::Store;
 use crate::ledger::{Error, list};
 use axum::extract::{Path, State};
@@ -13,6 +14,14 @@ use hyper::Uri;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/refunds", list, "What Apple asked about refunds, and what became of it")
+            .query(LIST)
+            .answers(200, Content::One("refunds")),
+    ]
+}
 
 /// One kind of question, and how many are of it.
 pub struct Tally {
@@ -52,7 +61,7 @@ fn counts(store: &impl Store) -> Result<Vec<Value>, Error> {
     Ok(reasons.into_iter().map(row).collect())
 }
 
-pub async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
+async fn list(State(admin): State<Arc<Admin>>, Path(target): Parts, uri: Uri) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let keep = |wish: &Wish, row: &Question| wish.keeps(None, row.state.word());
     let mut body = items(app, &uri, keep, |view, row| view.question(row))?;

@@ -4,6 +4,7 @@ use super::{Admin, BODY_MAX, Parts, body as read};
 use crate::domain::policy::Policy;
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, post};
 use crate::ledger::simulate::simulate as run;
 use crate::wire::text::since;
 use crate::wire::view::View;
@@ -12,6 +13,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/rules/simulate", simulate, "What other rules would have made of what happened")
+            .takes(Content::One("simulate_request"))
+            .answers(200, Content::One("simulation")),
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +31,7 @@ struct Asked {
     campaigns: Option<Vec<Policy>>,
 }
 
-pub async fn simulate(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn simulate(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let body = read(body, BODY_MAX).await?;
     let shape = r#"the body is {"since": "2026-11-01", "campaigns": […]}, the rules being optional"#;

@@ -1,6 +1,6 @@
 //! All that is held about one person, until they are erased.
 
-use super::{Admin, Parts, Why, by};
+use super::{Admin, Parts, WHY, Why, by};
 use crate::domain::claim::Claim;
 use crate::domain::code::Code;
 use crate::domain::completion::Completion;
@@ -18,6 +18,7 @@ use crate::domain::subscription::Subscription;
 use crate::domain::winback::WinBack;
 use crate::http::extract::ok;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, delete, get};
 use crate::ledger::rows::Row;
 use crate::ledger::store::Store;
 use crate::ledger::{Error, Snapshot, circle, list, people, referrer};
@@ -32,7 +33,14 @@ use std::sync::Arc;
 /// Rows of one noun that are shown; the lists give the rest.
 const MOST: usize = 1_000;
 
-pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        get(Who::Admin, "/users/{id}", user, "All that is held about one person").answers(200, Content::One("person")),
+        delete(Who::Admin, "/users/{id}", erase, "Erases a person").may_take(WHY).answers(200, Content::One("erasure")),
+    ]
+}
+
+async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let unknown = || Problem::not_found("nothing is known of this user");
     let user = UserId::parse(target.id.as_deref().unwrap_or_default()).map_err(|_| unknown())?;
@@ -77,7 +85,7 @@ pub async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Resul
 }
 
 /// Nothing names them afterwards, and what is counted and owed stays as it is.
-pub async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let user = UserId::parse(target.id.as_deref().unwrap_or_default()).map_err(|_| Refusal::UnknownUser)?;
     let (person, why) = (app.ledger.person(&user), Why::read(body).await?);

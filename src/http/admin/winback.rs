@@ -9,6 +9,7 @@ use crate::http::extract::{json_body, ok};
 use crate::http::front::App;
 use crate::http::limits;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, post};
 use crate::ledger::{Entry, Fail, candidate};
 use crate::wire::text::{redeem_url, rfc3339};
 use axum::body::Body;
@@ -17,6 +18,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<Admin>>> {
+    vec![
+        post(Who::Admin, "/winback", give, "Codes to come back with, for a list of users")
+            .takes(Content::One("winback_request"))
+            .answers(200, Content::One("winback_answer")),
+    ]
+}
 
 #[derive(Deserialize)]
 struct ListBody {
@@ -43,7 +52,7 @@ impl ListBody {
 }
 
 /// Each user is a command of their own: what was given stands, and a repeat of the call shows it again.
-pub async fn give(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
+async fn give(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: ListBody = json_body(body, limits::BODY_MAX).await?;
     let policy = &app.campaign(Some(&asked.campaign))?.policy;

@@ -13,6 +13,7 @@ use crate::http::front::App;
 use crate::http::limits::{BODY_MAX, read_body};
 use crate::http::peer::Client;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Query, Route, Who, post};
 use crate::ledger::{self, Entry};
 use crate::wire::text::redeem_url;
 use crate::wire::view::own_completion;
@@ -24,6 +25,36 @@ use serde::Deserialize;
 use serde_json::{Value, json as object};
 use std::sync::Arc;
 
+const CODE: Query = Query::needed("referral_code", "text", "The code that the user redeemed.");
+
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    const REFUSALS: &[&str] = &[
+        "already-claimed",
+        "bad-signature",
+        "code-expired",
+        "code-used",
+        "not-eligible",
+        "not-found",
+        "pool-empty",
+        "self-referral",
+        "unknown-code",
+        "wrong-app",
+    ];
+    vec![
+        post(Who::User, "/referral/claim", claim, "The referee's claim, before or after redeeming")
+            .takes(Content::One("claim_request"))
+            .answers(201, Content::One("claim_answer"))
+            .answers(200, Content::One("claim_answer"))
+            .refuses(REFUSALS),
+        post(Who::User, "/referral/confirm-redemption", confirm, "Claim and confirmation in one")
+            .query(&[CODE])
+            .may_take(Content::One("confirm_request"))
+            .answers(200, Content::One("claim_answer"))
+            .answers(202, Content::One("claim_answer"))
+            .refuses(REFUSALS),
+    ]
+}
+
 #[derive(Deserialize)]
 struct ClaimBody {
     code: Option<String>,
@@ -32,7 +63,7 @@ struct ClaimBody {
     app_account_token: Option<String>,
 }
 
-pub async fn claim(
+async fn claim(
     State(app): State<Arc<App>>,
     client: Client,
     headers: HeaderMap,
@@ -67,7 +98,7 @@ async fn claimed(asker: &Asker<'_>, body: ClaimBody) -> Result<Response, Problem
 }
 
 /// A claim, and what shows that the code was redeemed: the evidence is filed first, so that the claim meets it.
-pub async fn confirm(
+async fn confirm(
     State(app): State<Arc<App>>,
     client: Client,
     headers: HeaderMap,

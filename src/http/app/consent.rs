@@ -7,6 +7,7 @@ use crate::http::extract::{json_body, ok};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, put};
 use crate::wire::view;
 use axum::body::Body;
 use axum::extract::State;
@@ -15,6 +16,14 @@ use hyper::HeaderMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    vec![
+        put(Who::User, "/users/me/consent", consent, "What the user allows")
+            .takes(Content::One("consent_request"))
+            .answers(200, Content::One("consent")),
+    ]
+}
 
 #[derive(Deserialize)]
 struct ConsentBody {
@@ -35,7 +44,7 @@ impl ConsentBody {
 }
 
 /// Answers with what they allow by now.
-pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn consent(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let given = json_body::<ConsentBody>(body, BODY_MAX).await?.given()?;
     let command = Command::SayConsent(SayConsent { person: app.ledger.person(&user), given });

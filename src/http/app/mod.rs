@@ -10,19 +10,10 @@ mod usage;
 pub use offers::Signer;
 
 use super::front::App;
-use axum::Router;
-use axum::routing::{get, post, put};
+use super::route::Route;
 use std::sync::Arc;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/referral/my-code", get(share::my_code))
-        .route("/referral/stats", get(share::stats))
-        .route("/referral/claim", post(claim::claim))
-        .route("/referral/confirm-redemption", post(claim::confirm))
-        .route("/offers/eligibility", post(offers::eligibility))
-        .route("/offers/signature", post(offers::sign))
-        .route("/offers/introductory", post(offers::introductory))
-        .route("/users/me/consent", put(consent::put))
-        .route("/users/me/usage", put(usage::put))
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    let nouns = [share::routes(), claim::routes(), offers::routes(), consent::routes(), usage::routes()];
+    nouns.into_iter().flatten().collect()
 }

@@ -8,6 +8,7 @@ use crate::http::extract::{json_body, ok};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, post};
 use crate::ledger::standing_of;
 use crate::wire::offer_signature::{self as signature, Fault, Request, Wanted};
 use crate::wire::private_key::PrivateKey;
@@ -19,6 +20,28 @@ use hyper::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    vec![
+        post(Who::User, "/offers/eligibility", eligibility, "Which promotional offers the user may have now")
+            .takes(Content::One("eligibility_request"))
+            .answers(200, Content::One("eligibility"))
+            .refuses(&["not-found"]),
+        post(Who::User, "/offers/signature", sign, "The signature of a promotional offer, if the user may have it")
+            .takes(Content::One("signature_request"))
+            .answers(200, Content::One("signature"))
+            .refuses(&["not-eligible", "not-found"]),
+        post(
+            Who::User,
+            "/offers/introductory",
+            introductory,
+            "Whether the user may have an introductory offer, signed",
+        )
+        .takes(Content::One("introductory_request"))
+        .answers(200, Content::One("introductory"))
+        .refuses(&["not-found"]),
+    ]
+}
 
 /// The In-App Purchase key.
 pub struct Signer {
@@ -68,7 +91,7 @@ struct AskBody {
 }
 
 /// Which offers the user may have now, and why not the others. Nothing is signed.
-pub async fn eligibility(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn eligibility(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let asked: AskBody = json_body(body, BODY_MAX).await?;
     let offers: Vec<&Offer> = match &asked.offer_id {
@@ -95,7 +118,7 @@ struct SignatureBody {
     transaction_id: Option<String>,
 }
 
-pub async fn sign(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn sign(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let asked: SignatureBody = json_body(body, BODY_MAX).await?;
     let offer = app.offer(&asked.offer_id, asked.product_id.as_deref())?.clone();
@@ -140,7 +163,7 @@ struct IntroductoryBody {
     transaction_id: String,
 }
 
-pub async fn introductory(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn introductory(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let asked: IntroductoryBody = json_body(body, BODY_MAX).await?;
     let signer = app.signer()?;

@@ -7,6 +7,7 @@ use crate::domain::reward::Account;
 use crate::http::extract::{ok, query};
 use crate::http::front::App;
 use crate::http::problem::Problem;
+use crate::http::route::{CAMPAIGN, Content, Route, Who, get};
 use crate::ledger::store::Store;
 use crate::ledger::{circle, list, referrer};
 use crate::wire::text::rfc3339;
@@ -16,7 +17,20 @@ use hyper::{HeaderMap, Uri};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub async fn my_code(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    vec![
+        get(Who::User, "/referral/my-code", my_code, "The referrer's current code: the same one until it is used")
+            .query(&[CAMPAIGN])
+            .answers(200, Content::One("shared_code"))
+            .refuses(&["not-found", "pool-empty"]),
+        get(Who::User, "/referral/stats", stats, "The caller's own progress")
+            .query(&[CAMPAIGN])
+            .answers(200, Content::One("progress"))
+            .refuses(&["not-found"]),
+    ]
+}
+
+async fn my_code(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let [campaign] = query(&uri, ["campaign"])?;
     let campaign = app.campaign(campaign.as_deref())?.policy.campaign.clone();
@@ -28,7 +42,7 @@ pub async fn my_code(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) 
     }
 }
 
-pub async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let [campaign] = query(&uri, ["campaign"])?;
     let policy = &app.campaign(campaign.as_deref())?.policy;

@@ -8,6 +8,7 @@ use crate::http::extract::{json_body, ok};
 use crate::http::front::App;
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
+use crate::http::route::{Content, Route, Who, put};
 use crate::wire::text::parse_rfc3339;
 use crate::wire::view;
 use axum::body::Body;
@@ -16,6 +17,14 @@ use axum::response::Response;
 use hyper::HeaderMap;
 use serde::Deserialize;
 use std::sync::Arc;
+
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    vec![
+        put(Who::User, "/users/me/usage", usage, "How the user used what they bought")
+            .takes(Content::One("usage_request"))
+            .answers(200, Content::One("usage")),
+    ]
+}
 
 #[derive(Deserialize)]
 struct UsageBody {
@@ -71,7 +80,7 @@ impl UsageBody {
 }
 
 /// Answers with all that is known of the same scope by now.
-pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+async fn usage(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let user = app.user(&headers).await?;
     let body: UsageBody = json_body(body, BODY_MAX).await?;
     let said = SayUsage { person: app.ledger.person(&user), scope: body.scope()?, used: body.used()? };

@@ -5,14 +5,30 @@ mod revenuecat;
 mod tremendous;
 
 use super::front::App;
-use axum::Router;
-use axum::routing::post;
+use super::route::{Content, Route, Who, post};
 use std::sync::Arc;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/webhooks/revenuecat", post(revenuecat::event))
-        .route("/webhooks/apple", post(apple::production))
-        .route("/webhooks/apple/sandbox", post(apple::sandbox))
-        .route("/webhooks/tremendous", post(tremendous::event))
+pub fn routes() -> Vec<Route<Arc<App>>> {
+    let kept = Content::One("kept");
+    vec![
+        post(Who::RevenueCat, "/webhooks/revenuecat", revenuecat::event, "An event of RevenueCat's")
+            .takes(Content::One("revenuecat_event"))
+            .answers(200, kept)
+            .refuses(&["not-found"]),
+        post(Who::Apple, "/webhooks/apple", apple::production, "A notification of Apple's, version 2, of production")
+            .takes(Content::One("apple_notification"))
+            .answers(200, kept),
+        post(
+            Who::Apple,
+            "/webhooks/apple/sandbox",
+            apple::sandbox,
+            "A notification of Apple's, version 2, of the sandbox",
+        )
+        .takes(Content::One("apple_notification"))
+        .answers(200, kept),
+        post(Who::Tremendous, "/webhooks/tremendous", tremendous::event, "An event of Tremendous's")
+            .takes(Content::One("tremendous_event"))
+            .answers(200, kept)
+            .refuses(&["not-found"]),
+    ]
 }
