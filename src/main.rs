@@ -9,6 +9,8 @@ use referd::cli::systemd::{Manager, Sockets};
 use referd::cli::{backup, check, completions, demo, doctor, explain, import, log, man, restore, rules, serve, verify};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
+use referd::http::openapi;
+use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -36,6 +38,10 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
         Verb::Token(asked) => {
             let fresh = if asked.webhook { config::init::signing_secret } else { config::init::token };
             println!("{}", fresh(&SystemEntropy));
+            Ok(DONE)
+        }
+        Verb::Openapi => {
+            writeln!(stdout(), "{:#}", openapi::document())?;
             Ok(DONE)
         }
         Verb::Init => match config::init::init(Path::new("."), &SystemEntropy) {

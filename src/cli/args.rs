@@ -51,6 +51,8 @@ pub enum Verb {
     Completions(Completions),
     /// Writes the manual pages into a folder.
     Man(Man),
+    /// Prints the OpenAPI 3.1 document of all routes.
+    Openapi,
 }
 
 #[derive(Args)]

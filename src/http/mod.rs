@@ -12,6 +12,7 @@ pub mod limits;
 pub mod listen;
 pub mod meter;
 mod metrics;
+pub mod openapi;
 mod pages;
 pub mod peer;
 pub mod problem;

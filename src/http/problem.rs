@@ -20,8 +20,8 @@ pub struct Problem {
 
 macro_rules! problems {
     ($($make:ident $name:literal $status:ident $title:literal $after:expr;)*) => {
-        /// Every problem: name and status.
-        pub const TABLE: &[(&str, StatusCode)] = &[$(($name, StatusCode::$status)),*];
+        /// Every problem: name, status and title.
+        pub const TABLE: &[(&str, StatusCode, &str)] = &[$(($name, StatusCode::$status, $title)),*];
 
         impl Problem {
             $(pub fn $make(detail: impl Into<String>) -> Problem {
@@ -134,7 +134,7 @@ mod tests {
             ("too-many-offers", 409),
         ];
         for (name, status) in rows {
-            assert!(TABLE.iter().any(|(n, s)| *n == name && s.as_u16() == status), "{name}");
+            assert!(TABLE.iter().any(|(n, s, _)| *n == name && s.as_u16() == status), "{name}");
         }
         assert_eq!(TABLE.len(), rows.len());
     }

@@ -27,6 +27,7 @@ mod hearing;
 mod input;
 mod kill;
 mod offers;
+mod openapi;
 mod page;
 mod partner;
 mod payout;

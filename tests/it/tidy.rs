@@ -424,7 +424,7 @@ fn no_app_is_called_like_an_admin_route() {
 fn every_problem_is_on_its_page() {
     let mut breaches = Breaches::of("problems");
     let page = read("docs/api.md");
-    for (name, status) in referd::http::problem::TABLE {
+    for (name, status, _) in referd::http::problem::TABLE {
         if !page.contains(&format!("| `{name}` | {} |", status.as_u16())) {
             breaches.add("docs/api.md", 1, name, &format!("its table of problems has no row with {}", status.as_u16()));
         }

@@ -228,6 +228,13 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         std::fs::write(self.folder.path().join("config.toml"), config).expect("the folder can be written");
     }
 
+    /// What a command prints.
+    pub fn prints(&self, words: &[&str]) -> String {
+        let said = self.command(words[0]).args(&words[1..]).output().expect("the program can be started");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).expect("what is printed is text")
+    }
+
     /// The JSON lines of a command, and its exit status.
     pub async fn says(&self, words: &[&str]) -> (i32, Vec<Value>) {
         let mut command = self.command(words[0]);

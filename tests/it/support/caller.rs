@@ -1,5 +1,6 @@
 //! Calls to the appliance, as the team's backend, RevenueCat and an administrator make them.
 
+use super::document::document;
 use bytes::Bytes;
 use hyper::{HeaderMap, Request};
 use referd::domain::at::At;
@@ -67,7 +68,7 @@ impl Caller {
         Caller { public: public.to_owned(), admin: admin.to_owned(), signing: None, seats }
     }
 
-    /// One request by hand. Every answer has an id.
+    /// One request by hand. Every answer has an id, and is as the document says.
     pub async fn try_raw(
         &self,
         method: &str,
@@ -80,11 +81,14 @@ impl Caller {
         for (name, value) in headers {
             request = request.header(*name, value.as_bytes());
         }
-        let answer = call(request.body(body.into()).expect("a request can be made of these")).await?;
+        let body = body.into();
+        let answer = call(request.body(body.clone()).expect("a request can be made of these")).await?;
         let asked = format!("{method} {url}");
         assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()), "{asked}: no request id");
         let text = String::from_utf8(answer.body.to_vec()).expect("answers are text");
-        Ok(Reply { status: answer.status, headers: answer.headers, text, asked })
+        let reply = Reply { status: answer.status, headers: answer.headers, text, asked };
+        document().check(url.starts_with(&self.admin), method, url, &body, &reply);
+        Ok(reply)
     }
 
     #[track_caller]

@@ -3,6 +3,7 @@
 pub mod appliance;
 pub mod caller;
 pub mod disk;
+pub mod document;
 pub mod folder;
 pub mod gate;
 pub mod listener;
