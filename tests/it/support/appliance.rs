@@ -52,6 +52,7 @@ enum Kind {
     Friends,
     AsksApple,
     Partners,
+    Whole,
 }
 
 /// One process, killed when it is dropped.
@@ -69,6 +70,10 @@ impl Site {
     /// One that pays partners, too.
     pub async fn paying() -> Site {
         Site::with(0, 10, "info", Kind::Partners).await
+    }
+    /// One with all of these, an offer to sign and a webhook.
+    pub async fn whole() -> Site {
+        Site::with(0, 10, "info", Kind::Whole).await
     }
     /// One whose appliance asks the App Store Server and answers it, and is asked through a socket in the folder.
     pub async fn asking_apple() -> Site {
@@ -132,6 +137,7 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
             Kind::Friends => config,
             Kind::AsksApple => config + &server_api(&store),
             Kind::Partners => config + &partners(&tremendous),
+            Kind::Whole => config + &partners(&tremendous) + &server_api(&store) + MORE,
         };
         std::fs::write(folder.path().join("root.pem"), chain.root_pem()).expect("the folder can be written");
         std::fs::write(folder.path().join("config.toml"), config).expect("the folder can be written");
@@ -259,6 +265,19 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 }
+
+/// An offer that may be signed, and a webhook to where nobody listens.
+const MORE: &str = r#"
+[[apps.alma.offers]]
+id = "COMEBACK50"
+product_id = "alma_monthly"
+eligible = ["active", "lapsed", "auto_renew_off", "billing_retry"]
+[apps.alma.notifications]
+allow_private_forwards = true
+[[apps.alma.notifications.webhooks]]
+url = "http://127.0.0.1:1/hook"
+secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+"#;
 
 fn server_api(store: &AppStoreServer) -> String {
     format!(
