@@ -4,6 +4,7 @@ pub mod app_store_connect;
 pub mod app_store_server;
 pub mod apple_event;
 pub mod certificate;
+pub mod csv;
 pub mod device_check;
 mod fields;
 pub mod hook;

@@ -1,6 +1,7 @@
 //! Payouts as files that payment services take, and as one for people. No cell can be taken for a formula.
 
-use super::text::{csv_row, rfc3339};
+use super::csv::csv_row;
+use super::text::rfc3339;
 use crate::domain::money::Currency;
 use crate::domain::partner::Contact;
 use crate::domain::payout::Payout;

@@ -1,4 +1,4 @@
-//! Small texts that more than one format shares: times, days, URL parts, CSV, codes in a log.
+//! Small texts that more than one format shares: times, days, URL parts, codes in a log.
 
 use crate::domain::at::{At, Date};
 use jiff::Timestamp;
@@ -78,29 +78,6 @@ pub fn mask(code: &str) -> String {
 /// The page of the App Store that redeems a code (Apple, Supporting offer codes in your app).
 pub fn redeem_url(apple_id: u64, code: &str) -> String {
     format!("https://apps.apple.com/redeem?ctx=offercodes&id={apple_id}&code={}", percent_encode(code))
-}
-
-/// One line of RFC 4180 CSV, its end included.
-pub fn csv_row<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-    let fields: Vec<String> = fields.into_iter().map(csv_field).collect();
-    fields.join(",") + "\r\n"
-}
-
-/// Quoted where needed; what a spreadsheet would take for a formula becomes text. A plain negative
-/// number is no formula and stays a number.
-fn csv_field(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    match unsigned.split_once('.') {
-        None => digits(unsigned),
-        Some((whole, fraction)) => digits(whole) && digits(fraction),
-    }
 }
 
 #[cfg(test)]
@@ -212,31 +189,5 @@ mod tests {
         {
             assert_eq!(mask(code), expected);
         }
-    }
-
-    #[test]
-    fn csv() {
-        let rows = [
-            ("plain", "plain"),
-            ("", ""),
-            ("a,b", "\"a,b\""),
-            ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            ("=1+1", "'=1+1"),
-            ("+49", "'+49"),
-            ("-1+cmd", "'-1+cmd"),
-            ("-", "'-"),
-            ("-500", "-500"),
-            ("-5.25", "-5.25"),
-            ("-5.", "'-5."),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
-            ("\rx", "\"'\rx\""),
-            ("=a,b", "\"'=a,b\""),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(csv_field(text), expected, "{text:?}");
-        }
-        assert_eq!(csv_row(["a", "b,c", ""]), "a,\"b,c\",\r\n");
     }
 }
