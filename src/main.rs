@@ -6,7 +6,9 @@ use clap::Parser;
 use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
 use referd::cli::systemd::{Manager, Sockets};
-use referd::cli::{backup, check, completions, demo, doctor, explain, import, log, man, restore, rules, serve, verify};
+use referd::cli::{
+    backup, check, completions, demo, doctor, explain, import, log, man, moving, restore, rules, serve, verify,
+};
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
 use referd::http::openapi;
@@ -84,6 +86,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             log::start(filter, "error");
             let done = runtime()?.block_on(import::run(&config, asked, cli.json))?;
             Ok(if done { DONE } else { FAILED })
+        }),
+        Verb::Import(Import::Alma(asked)) => with(load(), |config| {
+            log::start(filter, "error");
+            let whole = runtime()?.block_on(moving::alma(&config, asked, cli.json))?;
+            Ok(if whole { DONE } else { FAILED })
         }),
         Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
             log::start(filter, "error");

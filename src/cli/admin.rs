@@ -45,6 +45,15 @@ pub async fn ask(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Re
     sent.map(Some).context("the running appliance did not answer")
 }
 
+/// What the running appliance says of a list that it is to take in.
+pub async fn take(admin: &Admin, path: &str, list: Vec<u8>) -> Result<Option<Value>> {
+    match ask(admin, Method::POST, path, list).await? {
+        Some(answer) if answer.status.is_success() => Ok(Some(serde_json::from_slice(&answer.body)?)),
+        Some(answer) => bail!("{}", detail(&answer)),
+        None => Ok(None),
+    }
+}
+
 async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

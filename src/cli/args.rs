@@ -82,6 +82,8 @@ pub struct Explain {
 pub enum Import {
     /// A code list exported from App Store Connect. Running it again changes nothing.
     Codes(ImportCodes),
+    /// A pool that was kept in Postgres: dumps of its tables as CSV. Running it again takes in what is new.
+    Alma(ImportAlma),
 }
 
 #[derive(Args)]
@@ -92,6 +94,26 @@ pub struct ImportCodes {
     /// The codes' expiration date, YYYY-MM-DD.
     #[arg(long, value_name = "DATE")]
     pub expires: String,
+    /// Only says what would come of it.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ImportAlma {
+    /// The table one_time_code_pool.
+    #[arg(long, value_name = "FILE", required_unless_present = "completions")]
+    pub codes: Option<PathBuf>,
+    /// The table referral_completions.
+    #[arg(long, value_name = "FILE")]
+    pub completions: Option<PathBuf>,
+    #[arg(long)]
+    pub campaign: String,
+    /// What each completion earned there, where its row does not say; else what the campaign gives.
+    #[arg(long)]
+    pub days: Option<u32>,
     /// Only says what would come of it.
     #[arg(long)]
     pub dry_run: bool,

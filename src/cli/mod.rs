@@ -13,6 +13,7 @@ pub mod house;
 pub mod import;
 pub mod log;
 pub mod man;
+pub mod moving;
 pub mod offline;
 pub mod restore;
 pub mod rules;

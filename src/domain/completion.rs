@@ -65,6 +65,8 @@ pub enum Method {
     Code,
     /// The app's word alone.
     Confirm,
+    /// Another system credited it, before referd came.
+    Import,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,6 +129,7 @@ impl Method {
             Method::ClaimNotification => "claim+notification",
             Method::Code => "code",
             Method::Confirm => "confirm",
+            Method::Import => "import",
         }
     }
 }

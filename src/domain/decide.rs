@@ -2,6 +2,7 @@
 //! All enums here are closed, so that a new variant makes the compiler list the work.
 
 pub mod alert;
+pub mod bring;
 pub mod claim;
 pub mod consent;
 pub mod conversion;
@@ -89,6 +90,8 @@ pub enum Command {
     Adopt(pool::Adopt),
     Refill(pool::Refill),
     Import(pool::Import),
+    BringCode(bring::BringCode),
+    BringCompletion(bring::BringCompletion),
     Begin(delivery::Begin),
     Settle(delivery::Settle),
     Recover(delivery::Recover),
@@ -309,6 +312,7 @@ pub enum Reply {
     /// What they allow by now, by purpose.
     Consents(Vec<Consent>),
     Usage(Usage),
+    Brought(bring::Brought),
 }
 
 /// The rule says no.
@@ -412,6 +416,8 @@ impl Command {
             Command::Adopt(_) => "adopt",
             Command::Refill(_) => "refill",
             Command::Import(_) => "import",
+            Command::BringCode(_) => "bring_code",
+            Command::BringCompletion(_) => "bring_completion",
             Command::Begin(_) => "begin",
             Command::Settle(_) => "settle",
             Command::Recover(_) => "recover",
@@ -444,6 +450,11 @@ impl Command {
             Command::Return(_) => "return_codes",
             Command::Withhold(_) => "withhold_codes",
         }
+    }
+
+    /// It tells of what was before, which is no news to anybody.
+    pub fn is_history(&self) -> bool {
+        matches!(self, Command::BringCode(_) | Command::BringCompletion(_))
     }
 
     /// As the journal keeps it: lists of codes stand in the chunks that were put, a device's token in the claim.

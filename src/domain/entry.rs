@@ -37,11 +37,12 @@ pub enum Subject {
 
 impl Entry {
     /// The codes that it took from the stock: a draw moves the stock on, and hands out what was nobody's; a restore finds
-    /// that they were taken. Custom codes are in no stock.
+    /// that they were taken. So it does of those that another system handed out: they may be in stock here, too. Custom codes
+    /// are in no stock.
     pub fn drawn(&self) -> impl Iterator<Item = &Code> {
-        let is_return = matches!(self.command, Command::Return(_));
+        let is_known = self.command.is_history() || matches!(self.command, Command::Return(_));
         let moves = self.puts.iter().any(|put| matches!(put, Put::Pool(_)));
-        let is_drawn = move |code: &&Code| is_return || (moves && code.assigned_at == self.at);
+        let is_drawn = move |code: &&Code| is_known || (moves && code.assigned_at == self.at);
         let of_stock = move |code: &&Code| !code.is_custom && is_drawn(code);
         self.puts.iter().filter_map(|put| if let Put::Code(code) = put { Some(code) } else { None }).filter(of_stock)
     }
@@ -61,10 +62,12 @@ impl Entry {
             Command::SayConsent(said) => _ = person(said.person),
             Command::GiveCode(give) => _ = person(give.person),
             Command::SayUsage(said) => _ = person(said.person),
+            Command::BringCode(code) => _ = person(code.holder),
             Command::NameUser(name) => [name.person, name.token].into_iter().for_each(|who| _ = person(who)),
             Command::Adopt(_)
             | Command::Refill(_)
             | Command::Import(_)
+            | Command::BringCompletion(_)
             | Command::Begin(_)
             | Command::Settle(_)
             | Command::Recover(_)

@@ -34,10 +34,10 @@ pub struct Reached {
     pub taken: Option<Span>,
 }
 
-/// No month has more days.
-const KEPT: i32 = 31;
-
 impl Referrer {
+    /// How long the completions of a day are counted: no month has more days.
+    pub const PACE_DAYS: i64 = 31;
+
     pub fn new(campaign: &str, person: Person, slug: String) -> Referrer {
         Referrer {
             campaign: campaign.to_owned(),
@@ -57,7 +57,7 @@ impl Referrer {
 
     /// One more completion, whatever becomes of it.
     pub fn completed(&mut self, today: Date) {
-        self.pace.retain(|(day, _)| day.plus_days(KEPT) > today);
+        self.pace.retain(|(day, _)| day.plus_days(Referrer::PACE_DAYS as i32) > today);
         match self.pace.iter_mut().find(|(day, _)| *day == today) {
             Some((_, count)) => *count += 1,
             None => self.pace.push((today, 1)),

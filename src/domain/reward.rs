@@ -34,6 +34,9 @@ pub struct Part {
     pub after_paid: bool,
 }
 
+/// The end of what was granted elsewhere, where nobody told of it.
+const UNKNOWN: At = At(0);
+
 /// Older parts cannot be told from one another any more: they end some thirty years on.
 const MOST: usize = 400;
 
@@ -56,6 +59,23 @@ impl Account {
         account.days += days;
         account.to = account.to.min(to);
         account.in_order()
+    }
+
+    /// Days that were granted elsewhere count, and what is granted from now on comes after their end, as far as that is
+    /// known.
+    pub fn elsewhere(before: Option<Account>, person: Person, to: Person, days: u32, until: Option<At>) -> Account {
+        let mut account = before.unwrap_or(Account::empty(person, to, UNKNOWN));
+        if account.parts.is_empty() {
+            account.floor = account.floor.max(until.unwrap_or(UNKNOWN));
+        }
+        account.days += days;
+        account.to = account.to.min(to);
+        account.in_order()
+    }
+
+    /// How far it reaches, where there are any days and that is known.
+    pub fn granted_until(&self) -> Option<At> {
+        Some(self.end).filter(|end| self.days > 0 && *end > UNKNOWN)
     }
 
     /// Days that were earned are taken back: all that was given for something, or so much of it. What had not passed

@@ -12,6 +12,7 @@ use crate::domain::id::UserId;
 use crate::domain::policy::Environment;
 use crate::entropy::Entropy;
 use crate::ledger::backup::Backups;
+use crate::ledger::intake::IntakeError;
 use crate::ledger::{Entry, Fail, Ledger};
 use crate::wire::apple_event::Expected;
 use crate::wire::jws;
@@ -152,6 +153,15 @@ impl From<Fail> for Problem {
             Fail::Busy | Fail::NoSpace | Fail::ReadOnly | Fail::Unknown | Fail::Closed => {
                 Problem::unavailable(fail.to_string())
             }
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Problem {
+        match error {
+            IntakeError::Fail(fail) => fail.into(),
+            IntakeError::Ledger(error) => error.into(),
         }
     }
 }

@@ -55,6 +55,7 @@ impl Query {
 }
 
 pub const CAMPAIGN: Query = Query::maybe("campaign", "text", "A campaign other than the app's default one.");
+pub const DRY_RUN: Query = Query::maybe("dry_run", "boolean", "Only says what would come of it.");
 
 /// How a list is filtered and paged.
 pub const LIST: &[Query] = &[

@@ -142,13 +142,19 @@ fn change<S: Store, R: Row>(store: &S, row: &R, lines: impl Fn(&R) -> Vec<Line>)
 }
 
 /// The rows as a decision will leave them. Its index rows are not there yet.
-struct Ahead<'a, S> {
+pub struct Ahead<'a, S> {
     store: &'a S,
     rows: BTreeMap<Place, Vec<u8>>,
 }
 
 impl<'a, S: Store> Ahead<'a, S> {
-    fn of(store: &'a S, puts: &[Put]) -> Ahead<'a, S> {
+    pub fn of(store: &'a S, puts: &[Put]) -> Ahead<'a, S> {
+        let mut ahead = Ahead { store, rows: BTreeMap::new() };
+        ahead.take(puts);
+        ahead
+    }
+
+    pub fn take(&mut self, puts: &[Put]) {
         fn row<R: Row>(row: &R) -> Option<(Place, Vec<u8>)> {
             Some((place(row), encode(row)))
         }
@@ -164,9 +170,12 @@ impl<'a, S: Store> Ahead<'a, S> {
             Put::Alias(one) => row(one),
             Put::Consent(one) => row(one),
             Put::Question(one) => row(one),
+            Put::Referrer(one) => row(one),
+            Put::Claim(one) => row(one),
+            Put::Account(one) => row(one),
             _ => None,
         });
-        Ahead { store, rows: rows.collect() }
+        self.rows.extend(rows);
     }
 }
 

@@ -48,7 +48,7 @@ pub struct List {
 impl Ledger {
     /// Takes a list in, or only says what would come of it.
     pub async fn take_in(&self, list: List, by: By, now: At, dry: bool) -> Result<Intake, IntakeError> {
-        let _one_at_a_time = self.intake.lock().await;
+        let _one_at_a_time = self.one_at_a_time().await;
         let snapshot = self.snapshot();
         let Some(rules) = snapshot.rules_of(&list.campaign)? else {
             return Err(Fail::Refused(Refusal::UnknownCampaign).into());

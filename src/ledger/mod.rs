@@ -6,6 +6,7 @@ mod drawer;
 pub mod draws;
 mod epoch;
 mod erase;
+pub mod bring;
 mod error;
 mod file;
 mod follow;
@@ -169,16 +170,18 @@ impl Ledger {
 
     /// Decides a command. The answer comes when what follows is on disk.
     pub async fn submit(&self, entry: Entry) -> Result<Reply, Fail> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(Ask::Command(Box::new(Envelope { entry, reply })))?;
-        answer.await.unwrap_or(Err(Fail::Unknown))
+        self.send(entry)?.await.unwrap_or(Err(Fail::Unknown))
     }
 
     /// The same for callers without a runtime.
     pub fn submit_blocking(&self, entry: Entry) -> Result<Reply, Fail> {
+        self.send(entry)?.blocking_recv().unwrap_or(Err(Fail::Unknown))
+    }
+
+    fn send(&self, entry: Entry) -> Result<oneshot::Receiver<Result<Reply, Fail>>, Fail> {
         let (reply, answer) = oneshot::channel();
         self.ask(Ask::Command(Box::new(Envelope { entry, reply })))?;
-        answer.blocking_recv().unwrap_or(Err(Fail::Unknown))
+        Ok(answer)
     }
 
     /// A durable write with no content.
@@ -216,6 +219,10 @@ impl Ledger {
     }
     pub fn person(&self, user: &UserId) -> Person {
         self.names.person(user)
+    }
+    /// Lists are taken in one after another, while this is held.
+    pub async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.intake.lock().await
     }
     /// What only this ledger can say of these bytes.
     pub fn seal(&self, what: &str, bytes: &[u8]) -> [u8; 32] {

@@ -117,6 +117,8 @@ impl Again<'_, '_> {
             | Command::Show(_)
             | Command::NameUser(_)
             | Command::Review(_)
+            | Command::BringCode(_)
+            | Command::BringCompletion(_)
             | Command::MakePartner(_)
             | Command::ChangePartner(_)
             | Command::ErasePartner(_)

@@ -18,6 +18,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
 use crate::domain::code::Handed;
 use crate::domain::decide::alert::ClearFamily;
+use crate::domain::decide::bring::{BringCodeFamily, BringCompletionFamily};
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::consent::ConsentFamily;
 use crate::domain::decide::conversion::JudgeFamily;
@@ -231,7 +232,9 @@ impl Writer {
             return Ok(Ok((decided.reply, false)));
         }
         follow(tables, stamp, &mut decided)?;
-        tell(tables, stamp, &mut decided)?;
+        if !command.is_history() {
+            tell(tables, stamp, &mut decided)?;
+        }
         keep_aside(tables, aside, &decided.puts)?;
         for put in &decided.puts {
             if let Put::Erasure(erasure) = put {
@@ -319,7 +322,7 @@ pub(super) struct Panicked;
 pub(super) type Decided = Result<Result<Decision, Refusal>, Panicked>;
 
 /// Which family decides which command.
-pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Result<Decided, Error> {
+pub(super) fn decide(store: &impl Store, command: &Command, stamp: Stamp) -> Result<Decided, Error> {
     match command {
         Command::MyCode(command) => by::<ShareFamily>(store, command, stamp),
         Command::Issue(command) => by::<IssueFamily>(store, command, stamp),
@@ -330,6 +333,8 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
         Command::Adopt(command) => by::<AdoptFamily>(store, command, stamp),
         Command::Refill(command) => by::<RefillFamily>(store, command, stamp),
         Command::Import(command) => by::<ImportFamily>(store, command, stamp),
+        Command::BringCode(command) => by::<BringCodeFamily>(store, command, stamp),
+        Command::BringCompletion(command) => by::<BringCompletionFamily>(store, command, stamp),
         Command::Begin(command) => by::<BeginFamily>(store, command, stamp),
         Command::Settle(command) => by::<SettleFamily>(store, command, stamp),
         Command::Recover(command) => by::<RecoverFamily>(store, command, stamp),
@@ -364,7 +369,7 @@ pub(super) fn decide(store: &Tables<'_>, command: &Command, stamp: Stamp) -> Res
     }
 }
 
-fn by<F: Load>(store: &Tables<'_>, command: &F::Command, stamp: Stamp) -> Result<Decided, Error> {
+fn by<F: Load>(store: &impl Store, command: &F::Command, stamp: Stamp) -> Result<Decided, Error> {
     let facts = F::load(store, command, stamp.at)?;
     Ok(catch_unwind(AssertUnwindSafe(|| <F as Family>::decide(&facts, command, stamp))).map_err(|_| Panicked))
 }

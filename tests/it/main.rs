@@ -26,6 +26,7 @@ mod healing;
 mod hearing;
 mod input;
 mod kill;
+mod moving;
 mod offers;
 mod openapi;
 mod page;

@@ -12,9 +12,9 @@ use crate::http::extract::{json, json_body, ok, query};
 use crate::http::front::App;
 use crate::http::limits;
 use crate::http::problem::Problem;
-use crate::http::route::{CAMPAIGN, CSV, Content, Query, Route, Who, post};
+use crate::http::route::{CAMPAIGN, CSV, Content, DRY_RUN, Query, Route, Who, post};
 use crate::ledger::Entry;
-use crate::ledger::intake::{IntakeError, List};
+use crate::ledger::intake::List;
 use crate::wire::app_store_connect as apple;
 use crate::wire::csv::csv_row;
 use crate::wire::text::{parse_date, redeem_url, rfc3339};
@@ -28,7 +28,6 @@ use serde_json::json as object;
 use std::sync::Arc;
 
 const EXPIRES: Query = Query::needed("expires_at", "date", "The codes' expiration date.");
-const DRY_RUN: Query = Query::maybe("dry_run", "boolean", "Only says what would come of it.");
 
 pub fn routes() -> Vec<Route<Arc<Admin>>> {
     vec![
@@ -94,10 +93,7 @@ async fn import(
     }
     let (dry, total) = (dry.is_some_and(|dry| dry != "false"), codes.len());
     let list = List { campaign: campaign.clone(), expires, codes };
-    let taken = app.ledger.take_in(list, by(None), app.clock.now(), dry).await.map_err(|error| match error {
-        IntakeError::Fail(fail) => Problem::from(fail),
-        IntakeError::Ledger(error) => Problem::from(error),
-    })?;
+    let taken = app.ledger.take_in(list, by(None), app.clock.now(), dry).await?;
     Ok(ok(&object!({
         "campaign": campaign, "batch": taken.batch.to_string(), "codes": total, "repeated_in_file": read.repeated,
         "imported": taken.imported, "known": taken.known, "dry_run": dry,

@@ -5,7 +5,9 @@ mod codes;
 mod completions;
 mod explain;
 mod lists;
+pub mod listed;
 mod money;
+pub mod moving;
 mod notifications;
 mod outbox;
 mod overview;
@@ -56,6 +58,7 @@ fn routes() -> Vec<Route<Arc<Admin>>> {
         winback::routes(),
         refunds::routes(),
         codes::routes(),
+        moving::routes(),
         lists::routes(),
         completions::routes(),
         partners::routes(),

@@ -64,7 +64,7 @@ async fn user(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Re
         "erased_at": erased.as_ref().map(|row| rfc3339(row.at)),
         "ids": own.members().iter().map(|member| name(*member)).collect::<Vec<_>>(),
         "app_account_token": people::token_of(&*store, person)?,
-        "granted_until": account.as_ref().filter(|account| account.days > 0).map(|account| rfc3339(account.end)),
+        "granted_until": account.as_ref().and_then(Account::granted_until).map(rfc3339),
         "granted_by_others_until": account.as_ref().and_then(|account| account.others).map(rfc3339),
         "days": account.map_or(0, |account| account.days),
         "app_transaction_ids": downloads,

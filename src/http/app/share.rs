@@ -67,7 +67,7 @@ async fn stats(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Res
         },
         "days_earned": count(|row| row.days),
         "days_extended": extended.iter().map(|row| row.days).sum::<u32>(),
-        "granted_until": account.filter(|account| account.days > 0).map(|account| rfc3339(account.end)),
+        "granted_until": account.and_then(|account| account.granted_until()).map(rfc3339),
         "next_milestone": next,
         "share_url": row.as_ref().map(|row| app.share_url(&row.slug)),
     })))

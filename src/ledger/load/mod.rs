@@ -1,5 +1,6 @@
 //! What each decision must know, read from the tables. One file for each family.
 
+mod bring;
 mod case;
 mod claim;
 mod consent;

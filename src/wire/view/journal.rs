@@ -92,6 +92,10 @@ impl View<'_> {
             Command::Adopt(ask) => format!("the rules of {} were adopted", ask.policy.campaign),
             Command::Refill(ask) => format!("the stock of {} was looked at", ask.campaign),
             Command::Import(ask) => format!("codes of {} were imported", ask.batch.campaign),
+            Command::BringCode(ask) => format!("code {} of {} came from elsewhere", ask.text.as_str(), who(ask.holder)),
+            Command::BringCompletion(ask) => {
+                format!("a completion of {} for {} came from elsewhere", who(ask.referee), who(ask.referrer))
+            }
             Command::Begin(_) => "an attempt at a delivery began".to_owned(),
             Command::Settle(ask) => match &ask.outcome {
                 Outcome::Done(Answer::CaughtUp { until, read, new }) => {
@@ -231,8 +235,8 @@ impl View<'_> {
                 let word = row.state.word();
                 format!("refund question {} {word}{why}{}", row.transaction_id, verdict.unwrap_or_default())
             }
-            Put::Account(row) if row.days > 0 => {
-                format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.end))
+            Put::Account(row) => {
+                format!("{} is granted until {}", (self.name)(row.to), rfc3339(row.granted_until()?))
             }
             Put::Extension(row) => {
                 format!("{} days of {} by Apple: {}", row.days, (self.name)(row.to), row.state.word())

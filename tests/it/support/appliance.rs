@@ -241,6 +241,13 @@ pool = {{ low_water = {low_water}, batch_size = {batch_size} }}
         String::from_utf8(said.stdout).expect("what is printed is text")
     }
 
+    /// A file beside the configuration; its path.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).expect("the folder can be written");
+        path.to_str().expect("a path is text").to_owned()
+    }
+
     /// The JSON lines of a command, and its exit status.
     pub async fn says(&self, words: &[&str]) -> (i32, Vec<Value>) {
         let mut command = self.command(words[0]);
