@@ -92,6 +92,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             let whole = runtime()?.block_on(moving::alma(&config, asked, cli.json))?;
             Ok(if whole { DONE } else { FAILED })
         }),
+        Verb::Import(Import::Partners(asked)) => with(load(), |config| {
+            log::start(filter, "error");
+            let whole = runtime()?.block_on(moving::partners(&config, asked, cli.json))?;
+            Ok(if whole { DONE } else { FAILED })
+        }),
         Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
             log::start(filter, "error");
             let done = runtime()?.block_on(rules::run(&config, asked, cli.json))?;

@@ -1,6 +1,8 @@
 //! What can be typed.
 
 use crate::domain::at::At;
+use crate::domain::money::BasisPoints;
+use crate::wire::affiliate_list::percent;
 use crate::wire::text::since;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -84,6 +86,8 @@ pub enum Import {
     Codes(ImportCodes),
     /// A pool that was kept in Postgres: dumps of its tables as CSV. Running it again takes in what is new.
     Alma(ImportAlma),
+    /// Affiliates as other services list them. Running it again takes in who is new.
+    Partners(ImportPartners),
 }
 
 #[derive(Args)]
@@ -119,6 +123,34 @@ pub struct ImportAlma {
     pub dry_run: bool,
     #[arg(long)]
     pub app: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ImportPartners {
+    pub file: PathBuf,
+    #[arg(long)]
+    pub campaign: String,
+    /// What they earn, where their row does not say: a percentage, as 20 or 12.5%.
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    pub commission: Option<BasisPoints>,
+    /// Of the price, or of the proceeds.
+    #[arg(long, default_value = "price", value_parser = ["price", "proceeds"])]
+    pub of: String,
+    /// Of which payments: first, always, or those of so many months.
+    #[arg(long, default_value = "always")]
+    pub recurring: String,
+    /// How they are paid: csv, tremendous or none.
+    #[arg(long, default_value = "none", value_parser = ["csv", "tremendous", "none"])]
+    pub rail: String,
+    /// Only says what would come of it.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+fn share(text: &str) -> Result<BasisPoints, &'static str> {
+    percent(text).ok_or("a percentage, as 20 or 12.5%")
 }
 
 #[derive(Subcommand)]

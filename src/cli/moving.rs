@@ -1,10 +1,11 @@
-//! Takes in what another system kept: a pool with its completions.
+//! Takes in what another system kept: a pool with its completions, and affiliates.
 
-use super::args::ImportAlma;
+use super::args::{ImportAlma, ImportPartners};
 use super::{admin, offline, show};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{App, Config};
 use crate::http::admin::moving::{Dump, take_codes, take_completions};
+use crate::http::admin::partners::import::{Terms, recurring, take};
 use crate::http::problem::Problem;
 use crate::wire::csv::parts;
 use crate::wire::text::percent_encode;
@@ -65,6 +66,40 @@ async fn dump(config: &Config, app: &App, asked: &ImportAlma, kind: Kind, text: 
         Kind::Codes => take_codes(&ledger, &dump, &text).await.map_err(refused),
         Kind::Completions => take_completions(&ledger, &dump, &text).await.map_err(refused),
     }
+}
+
+/// Whether every row was taken in.
+pub async fn partners(config: &Config, asked: &ImportPartners, json: bool) -> Result<bool> {
+    let app = offline::app(config, asked.app.as_deref())?;
+    let content = read(&asked.file)?;
+    let path = format!(
+        "/admin/{}/import/partners?campaign={}&of={}&recurring={}&rail={}{}{}",
+        app.name,
+        percent_encode(&asked.campaign),
+        asked.of,
+        percent_encode(&asked.recurring),
+        asked.rail,
+        asked.commission.map_or(String::new(), |share| format!("&commission={}", f64::from(share.get()) / 100.0)),
+        if asked.dry_run { "&dry_run=true" } else { "" },
+    );
+    let said = match admin::take(&config.admin, &path, content.clone()).await? {
+        Some(said) => said,
+        None => {
+            let (ledger, _) = offline::open_for(config, app, &asked.campaign).await?;
+            let terms = Terms {
+                campaign: asked.campaign.clone(),
+                commission: asked.commission,
+                of: asked.of.clone(),
+                recurring: recurring(&asked.recurring),
+                rail: asked.rail.clone(),
+                is_dry: asked.dry_run,
+                by: offline::command_line(),
+                now: SystemClock.now(),
+            };
+            take(&ledger, app, &terms, &content).await.map_err(refused)?
+        }
+    };
+    tell(&asked.file, said, json)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

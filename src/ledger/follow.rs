@@ -173,6 +173,7 @@ impl<'a, S: Store> Ahead<'a, S> {
             Put::Referrer(one) => row(one),
             Put::Claim(one) => row(one),
             Put::Account(one) => row(one),
+            Put::Partner(one) => row(one),
             _ => None,
         });
         self.rows.extend(rows);

@@ -1,5 +1,6 @@
 //! Other people's bytes and our values, in both directions. Pure: no sockets, no clock.
 
+pub mod affiliate_list;
 pub mod alma;
 pub mod app_store_connect;
 pub mod app_store_server;

@@ -1,5 +1,7 @@
 //! In from another system: lists with conflicts, taken in twice, cut off in the middle.
 
+mod partners;
+
 use crate::support::appliance::Site;
 use crate::support::caller::{ADMIN_TOKEN, Caller, Reply};
 use crate::support::world::World;

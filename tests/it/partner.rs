@@ -67,7 +67,7 @@ fn path_of(url: &Value) -> String {
     url.strip_prefix(crate::support::world::PUBLIC_URL).expect("it is ours").to_owned()
 }
 
-fn good() -> Value {
+pub fn good() -> Value {
     json!({
         "name": "Wilhelmina Quux", "email": "wilhelmina@quux.example", "campaign": "creators", "country": "DE",
         "has_tax_form": true, "commission": {"basis_points": 2000, "of": "price"}, "recurring": {"months": 12},

@@ -11,7 +11,7 @@ pub mod moving;
 mod notifications;
 mod outbox;
 mod overview;
-mod partners;
+pub mod partners;
 pub mod refunds;
 mod rules;
 mod users;
@@ -62,6 +62,7 @@ fn routes() -> Vec<Route<Arc<Admin>>> {
         lists::routes(),
         completions::routes(),
         partners::routes(),
+        partners::import::routes(),
         money::routes(),
         outbox::routes(),
         notifications::routes(),

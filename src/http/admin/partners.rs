@@ -1,8 +1,11 @@
 //! Partners, what identifies their sales, and how they stand.
 
+pub mod import;
+
 use super::lists::{Wish, answer};
 use super::{Admin, Parts, Target, by, read_id};
-use crate::domain::at::Span;
+use crate::config;
+use crate::domain::at::{At, Span};
 use crate::domain::code::CodeText;
 use crate::domain::commission::{Base, Rate, Recurring, Terms};
 use crate::domain::decide::partner::{AddCoupon, ChangePartner, EndCoupon, ErasePartner, MakePartner, Wanted};
@@ -82,7 +85,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Giv
 }
 
 /// A new partner, or what is to be otherwise with one.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PartnerBody {
     name: Option<String>,
     #[serde(default, deserialize_with = "given")]
@@ -208,6 +211,20 @@ impl PartnerBody {
         Ok(contact)
     }
 
+    /// A partner who is new.
+    fn fresh(&self) -> Result<(MakePartner, Contact), Problem> {
+        let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
+        let campaign = self.campaign.clone().ok_or_else(|| missing("campaign"))?;
+        let terms = read_terms(None, self.commission.as_ref(), self.recurring.as_ref(), self.products.as_ref())?;
+        let terms = terms.ok_or_else(|| missing("commission"))?;
+        if self.name.is_none() {
+            return Err(missing("name"));
+        }
+        let contact = self.contact(Contact::default())?;
+        let rail = self.rail()?.unwrap_or(Rail::None);
+        Ok((MakePartner { campaign, terms, rail }, contact))
+    }
+
     fn rail(&self) -> Result<Option<Rail>, Problem> {
         self.payout.as_ref().and_then(|payout| payout.rail.as_deref()).map(read_rail).transpose()
     }
@@ -247,17 +264,8 @@ async fn one(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<Res
 async fn make(State(admin): State<Arc<Admin>>, Path(target): Parts, body: Body) -> Result<Response, Problem> {
     let app = admin.app(&target)?;
     let asked: PartnerBody = json_body(body, BODY_MAX).await?;
-    let missing = |what: &str| Problem::bad_request(format!("{what} is missing"));
-    let campaign = asked.campaign.clone().ok_or_else(|| missing("campaign"))?;
-    let terms = read_terms(None, asked.commission.as_ref(), asked.recurring.as_ref(), asked.products.as_ref())?;
-    let terms = terms.ok_or_else(|| missing("commission"))?;
-    if asked.name.is_none() {
-        return Err(missing("name"));
-    }
-    let contact = asked.contact(Contact::default())?;
-    let rail = asked.rail()?.unwrap_or(Rail::None);
-    let command = Command::MakePartner(MakePartner { campaign, terms, rail });
-    let entry = Entry::new(command, by(asked.reason)).aside(Some(Aside::Contact(contact)));
+    let (make, contact) = asked.fresh()?;
+    let entry = Entry::new(Command::MakePartner(make), by(asked.reason)).aside(Some(Aside::Contact(contact)));
     submit(app, entry, StatusCode::CREATED).await
 }
 
@@ -292,7 +300,7 @@ async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<R
     submit(app, entry, StatusCode::OK).await
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct CouponBody {
     offer: Option<String>,
     custom_code: Option<String>,
@@ -309,7 +317,7 @@ struct CouponBody {
 const FEWEST: u32 = 500;
 
 impl CouponBody {
-    fn wanted(&self, app: &App) -> Result<Wanted, Problem> {
+    fn wanted(&self, config: &config::App, now: At) -> Result<Wanted, Problem> {
         match (&self.offer, &self.custom_code) {
             (Some(offer), None) if is_line(offer, 255) => Ok(Wanted::Offer(offer.clone())),
             (Some(_), None) => Err(Problem::bad_request("offer is the offer's reference name")),
@@ -323,10 +331,10 @@ impl CouponBody {
                 }
                 let expires = self.expires_at.as_deref().map(|text| {
                     let date = parse_date(text.get(..10).unwrap_or(text));
-                    let date = date.filter(|date| date.codes_stop() > app.clock.now());
+                    let date = date.filter(|date| date.codes_stop() > now);
                     date.ok_or_else(|| Problem::bad_request("expires_at is a date to come, YYYY-MM-DD"))
                 });
-                if app.config.app_store_connect.is_none() {
+                if config.app_store_connect.is_none() {
                     return Err(Problem::bad_request("custom codes are made through app_store_connect: configure it"));
                 }
                 let offer_code_id = self.offer_code_id.clone().filter(|id| !id.is_empty());
@@ -341,7 +349,7 @@ async fn add_coupon(State(admin): State<Arc<Admin>>, Path(target): Parts, body: 
     let app = admin.app(&target)?;
     let partner = known(app, &target)?;
     let asked: CouponBody = json_body(body, BODY_MAX).await?;
-    let wanted = asked.wanted(app)?;
+    let wanted = asked.wanted(&app.config, app.clock.now())?;
     let current = partner.terms.last().map(|(_, terms)| terms);
     let terms = read_terms(current, asked.commission.as_ref(), asked.recurring.as_ref(), asked.products.as_ref())?;
     let command = Command::AddCoupon(AddCoupon { partner: partner.id, wanted, terms });
