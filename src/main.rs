@@ -7,7 +7,7 @@ use referd::cli::args::{Cli, Import, Rules, Verb};
 use referd::cli::serve::End;
 use referd::cli::systemd::{Manager, Sockets};
 use referd::cli::{
-    backup, check, completions, demo, doctor, explain, import, log, man, moving, restore, rules, serve, verify,
+    backup, check, completions, demo, doctor, explain, export, import, log, man, moving, restore, rules, serve, verify,
 };
 use referd::config::{self, Config};
 use referd::entropy::SystemEntropy;
@@ -96,6 +96,11 @@ fn run(cli: &Cli, env: &check::Environment, filter: Option<&str>) -> anyhow::Res
             log::start(filter, "error");
             let whole = runtime()?.block_on(moving::partners(&config, asked, cli.json))?;
             Ok(if whole { DONE } else { FAILED })
+        }),
+        Verb::Export(asked) => with(load(), |config| {
+            log::start(filter, "error");
+            let done = runtime()?.block_on(export::run(&config, asked, cli.json))?;
+            Ok(if done { DONE } else { FAILED })
         }),
         Verb::Rules(Rules::Simulate(asked)) => with(load(), |config| {
             log::start(filter, "error");

@@ -4,7 +4,8 @@ use crate::config::{Admin, AdminListen};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,6 +26,23 @@ pub fn detail(answer: &Answer) -> String {
 
 /// The answer, or nothing where no appliance runs.
 pub async fn ask(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Result<Option<Answer>> {
+    let Some(response) = open(admin, method, path, body).await? else { return Ok(None) };
+    let status = response.status();
+    let body = response.into_body().collect().await.context("the running appliance did not answer")?.to_bytes();
+    Ok(Some(Answer { status, body }))
+}
+
+/// What the running appliance says of a list that it is to take in.
+pub async fn take(admin: &Admin, path: &str, list: Vec<u8>) -> Result<Option<Value>> {
+    match ask(admin, Method::POST, path, list).await? {
+        Some(answer) if answer.status.is_success() => Ok(Some(serde_json::from_slice(&answer.body)?)),
+        Some(answer) => bail!("{}", detail(&answer)),
+        None => Ok(None),
+    }
+}
+
+/// The answer of `ask`, its body as it comes.
+pub async fn open(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Result<Option<Response<Incoming>>> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -45,26 +63,15 @@ pub async fn ask(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Re
     sent.map(Some).context("the running appliance did not answer")
 }
 
-/// What the running appliance says of a list that it is to take in.
-pub async fn take(admin: &Admin, path: &str, list: Vec<u8>) -> Result<Option<Value>> {
-    match ask(admin, Method::POST, path, list).await? {
-        Some(answer) if answer.status.is_success() => Ok(Some(serde_json::from_slice(&answer.body)?)),
-        Some(answer) => bail!("{}", detail(&answer)),
-        None => Ok(None),
-    }
-}
-
-async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer>
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if status == StatusCode::UNAUTHORIZED {
+    if response.status() == StatusCode::UNAUTHORIZED {
         bail!("the running appliance refuses the configured admin token: was it started with another file?");
     }
-    Ok(Answer { status, body })
+    Ok(response)
 }

@@ -3,6 +3,7 @@
 use crate::domain::at::At;
 use crate::domain::money::BasisPoints;
 use crate::wire::affiliate_list::percent;
+use crate::wire::export::{Format, What};
 use crate::wire::text::since;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub enum Verb {
     /// Takes in lists made elsewhere.
     #[command(subcommand)]
     Import(Import),
+    /// Writes a whole list to stdout: CSV on a terminal, one JSON object a line in a pipe.
+    Export(Export),
     /// Makes a verified snapshot, of a running appliance too.
     Backup(Backup),
     /// Puts a backup in the place of a ledger that nobody uses; what is there is kept beside it.
@@ -103,6 +106,30 @@ pub struct ImportCodes {
     pub dry_run: bool,
     #[arg(long)]
     pub app: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// codes, completions, conversions, partners, payouts or journal.
+    #[arg(value_parser = what)]
+    pub what: What,
+    /// csv or ndjson.
+    #[arg(long, value_parser = format)]
+    pub format: Option<Format>,
+    #[arg(long)]
+    pub campaign: Option<String>,
+    #[arg(long)]
+    pub status: Option<String>,
+    #[arg(long)]
+    pub app: Option<String>,
+}
+
+fn what(text: &str) -> Result<What, &'static str> {
+    What::parse(text).ok_or("there are codes, completions, conversions, partners, payouts and journal")
+}
+
+fn format(text: &str) -> Result<Format, &'static str> {
+    Format::parse(text).ok_or("a format is csv or ndjson")
 }
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod export;
 pub mod house;
 pub mod import;
 pub mod log;

@@ -16,6 +16,7 @@ const ROUTES: &[&str] = &[
     "completions",
     "conversions",
     "explain",
+    "export",
     "import",
     "journal",
     "notifications",

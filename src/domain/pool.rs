@@ -4,6 +4,7 @@
 
 use super::at::{At, Date, Span};
 use super::batch::{Batch, BatchState, CHUNK, Origin};
+use super::code::CodeText;
 use super::id::Id;
 use super::policy::{Policy, PoolRules};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,15 @@ pub struct Place {
     pub expires_at: At,
     pub chunk: u32,
     pub offset: usize,
+}
+
+/// A code that nobody has yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stocked {
+    pub text: CodeText,
+    pub campaign: String,
+    pub batch: Id,
+    pub expires_at: At,
 }
 
 const PACE_DAYS: i32 = 7;

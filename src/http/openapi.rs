@@ -19,6 +19,7 @@ const PARTS: &[Query] = &[
     Query::needed("id", "text", "The id, as lists show it; of a user the user id, of a conversion the transaction."),
     Query::needed("slug", "text", "The referrer's public name."),
     Query::needed("subject", "text", "A code, a user id or an original transaction id."),
+    Query::needed("what", "export", "The list."),
     Query::needed("token", "text", "The secret part of the link."),
 ];
 

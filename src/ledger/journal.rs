@@ -3,10 +3,11 @@
 
 use super::Error;
 use super::key::Key;
+use super::list::Page;
 use super::load::{circle, code, rows_of};
 use super::record::decode;
 use super::rows::of_person_prefix;
-use super::store::Store;
+use super::store::{Pair, Store};
 use super::table::Tab;
 use crate::domain::code::CodeText;
 pub use crate::domain::entry::{Entry, Subject};
@@ -48,6 +49,18 @@ pub fn after(store: &impl Store, after: u64, limit: usize) -> Result<Vec<u64>, E
     let from = Key::new().u64(after).done();
     let rows = store.range(Tab::Journal, Bound::Excluded(&from), Bound::Unbounded, limit)?;
     Ok(rows.iter().filter_map(|(key, _)| seq_of(key)).collect())
+}
+
+/// The entries behind one, in order.
+pub fn page(store: &impl Store, behind: u64, limit: usize) -> Result<Page<(u64, Entry)>, Error> {
+    let from = Key::new().u64(behind).done();
+    let rows = store.range(Tab::Journal, Bound::Excluded(&from), Bound::Unbounded, limit)?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| key.clone());
+    let read = |(key, bytes): &Pair| {
+        let seq = seq_of(key).ok_or(Error::Broken("a journal key that is no number"))?;
+        Ok((seq, decode(bytes, Tab::Journal.name())?))
+    };
+    Ok(Page { items: rows.iter().map(read).collect::<Result<_, Error>>()?, next })
 }
 
 /// Everything about a code, a user or a transaction, whichever the text names.

@@ -1,16 +1,19 @@
 //! Lists by cursor: each page reads a fresh snapshot, from where the last one ended.
 
 use super::Error;
-use super::key::{after_prefix, item_of};
+use super::key::{Key, after_prefix, item_of};
 use super::load::circle;
 use super::record::decode;
-use super::rows::{Row, count_key, item_key, of_person_prefix};
+use super::rows::{Row, chunk_key, code_key, count_key, item_key, of_person_prefix};
 use super::step::{last_key, number, read_heard};
 use super::store::Store;
 use super::table::Tab;
+use crate::domain::batch::{CHUNK, Chunk};
+use crate::domain::code::CodeText;
 use crate::domain::delivery::Item;
 use crate::domain::hearing::Heard;
 use crate::domain::id::Person;
+use crate::domain::pool::{Pool, Shelf, Stocked};
 use crate::domain::purchase::Source;
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -19,6 +22,13 @@ pub struct Page<R> {
     pub items: Vec<R>,
     /// Where the next page begins; absent at the end.
     pub next: Option<Vec<u8>>,
+}
+
+impl<R> Page<R> {
+    /// The same page, its rows as they are shown.
+    pub fn shown<T>(self, show: impl FnMut(&R) -> Result<T, Error>) -> Result<Page<T>, Error> {
+        Ok(Page { items: self.items.iter().map(show).collect::<Result<_, _>>()?, next: self.next })
+    }
 }
 
 /// Rows looked at for one page. A filter that lets few through gives a short page with a cursor.
@@ -114,6 +124,47 @@ fn keys_of<S: Store>(
         keys.retain(|key| key <= until);
     }
     Ok((keys, known_until.is_none()))
+}
+
+/// The next codes that nobody has yet, a chunk for a page.
+pub fn stocked<S: Store>(store: &S, from: Option<&[u8]>) -> Result<Page<Stocked>, Error> {
+    for (_, bytes) in store.prefix(Tab::Pool, &[], usize::MAX)? {
+        let pool: Pool = decode(&bytes, Tab::Pool.name())?;
+        for shelf in &pool.shelves {
+            let place = Key::new().text(&pool.campaign).at(shelf.expires_at).bytes(shelf.batch.as_bytes());
+            let place = place.done();
+            let begins = shelf.next / CHUNK as u32;
+            let number = match from {
+                Some(from) if from.starts_with(&place) => begins.max(chunk_after(&from[place.len()..])),
+                Some(from) if place.as_slice() < from => continue,
+                Some(_) | None => begins,
+            };
+            if number < shelf.size.div_ceil(CHUNK as u32) {
+                let next = Some(Key::new().bytes(&place).u32(number).done());
+                return Ok(Page { items: on_shelf(store, &pool.campaign, shelf, number)?, next });
+            }
+        }
+    }
+    Ok(Page { items: Vec::new(), next: None })
+}
+
+fn chunk_after(number: &[u8]) -> u32 {
+    number.try_into().map_or(0, |bytes| u32::from_be_bytes(bytes).saturating_add(1))
+}
+
+/// Of one chunk; what somebody has already, because it stood in two lists, is passed by.
+fn on_shelf<S: Store>(store: &S, campaign: &str, shelf: &Shelf, number: u32) -> Result<Vec<Stocked>, Error> {
+    let chunk: Option<Chunk> = store.row(&chunk_key(shelf.batch, number))?;
+    let chunk = chunk.ok_or(Error::Broken("a place in the stock without a code"))?;
+    let passed = shelf.next.saturating_sub(number * CHUNK as u32) as usize;
+    let mut codes = Vec::new();
+    for text in chunk.codes.iter().skip(passed).filter_map(CodeText::parse) {
+        if store.get(Tab::Code, &code_key(&text))?.is_none() {
+            let (campaign, batch, expires_at) = (campaign.to_owned(), shelf.batch, shelf.expires_at);
+            codes.push(Stocked { text, campaign, batch, expires_at });
+        }
+    }
+    Ok(codes)
 }
 
 pub fn count(store: &impl Store, noun: &str, group: &str, status: &str) -> Result<u64, Error> {

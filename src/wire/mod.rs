@@ -8,6 +8,7 @@ pub mod apple_event;
 pub mod certificate;
 pub mod csv;
 pub mod device_check;
+pub mod export;
 mod fields;
 pub mod hook;
 pub mod jws;

@@ -22,7 +22,7 @@ use crate::domain::extension::{Extension, ExtensionState};
 use crate::domain::hearing::Hearing;
 use crate::domain::id::Person;
 use crate::domain::policy::{Environment, Policy};
-use crate::domain::pool::Pool;
+use crate::domain::pool::{Pool, Stocked};
 use crate::domain::purchase::{RefundWord, Share};
 use crate::domain::redemption::Redemption;
 use crate::domain::referrer::Referrer;
@@ -105,6 +105,15 @@ pub fn pool(row: &Pool, policy: &Policy, handed: &Handed, batches: &[Batch], now
         "batches": batches.iter().map(batch).collect::<Vec<_>>(),
         "days_to_empty": row.days_to_empty(&policy.pool, now),
         "next_request_not_before": time(Some(row.not_before).filter(|at| *at > now)),
+    })
+}
+
+/// A code of the stock beside those that were handed out.
+pub fn stocked(row: &Stocked) -> Value {
+    json!({
+        "code": row.text.as_str(), "campaign": row.campaign, "batch": row.batch.to_string(), "status": "available",
+        "assigned_to": null, "label": null, "claimed_by": null, "expires_at": rfc3339(row.expires_at),
+        "assigned_at": null, "used_at": null,
     })
 }
 

@@ -24,6 +24,7 @@ fn urls(world: &World, route: &About) -> Vec<String> {
         .replace("{slug}", "abc")
         .replace("{id}", "1-0")
         .replace("{subject}", "ann")
+        .replace("{what}", "codes")
         .replace("{coupon}", "0")
         .replace("{token}", "0");
     match route.who {

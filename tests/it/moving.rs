@@ -1,5 +1,6 @@
-//! In from another system: lists with conflicts, taken in twice, cut off in the middle.
+//! In from another system and out again: lists with conflicts, taken in twice, cut off in the middle; exports.
 
+mod export;
 mod partners;
 
 use crate::support::appliance::Site;

@@ -4,6 +4,7 @@ mod backup;
 mod codes;
 mod completions;
 mod explain;
+pub mod export;
 mod lists;
 pub mod listed;
 mod money;
@@ -70,6 +71,7 @@ fn routes() -> Vec<Route<Arc<Admin>>> {
         backup::routes(),
         rules::routes(),
         users::routes(),
+        export::routes(),
         explain::routes(),
     ];
     nouns.into_iter().flatten().collect()
@@ -123,6 +125,7 @@ pub struct Target {
     id: Option<String>,
     subject: Option<String>,
     coupon: Option<String>,
+    what: Option<String>,
 }
 
 impl Admin {
