@@ -44,6 +44,7 @@ for _ in 1 2; do
     export "${variable?}"
 done
 sed -i '/^\(domains\|contact\|directory_url\) *=/d; s|^mode  *= .*|mode = "off"|; s|^listen  *= "0.*|listen = "127.0.0.1:0"|' "$etc/config.toml"
+chmod 600 "$etc"/secrets/*
 export REFERD_CONFIG=$etc/config.toml REFERD__DATA_DIR=$tree/var/lib/referd REFERD__ADMIN__LISTEN=unix:$tree/admin.sock
 "$referd" check
 
