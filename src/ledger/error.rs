@@ -5,7 +5,7 @@ use crate::domain::decide::Refusal;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the database failed: {0}")]
-    Database(#[from] redb::Error),
+    Database(redb::Error),
     #[error("a record of {what} cannot be read: {why}")]
     Record { what: &'static str, why: String },
     #[error("the books contradict themselves: {0}")]
@@ -40,6 +40,12 @@ pub enum Error {
     Copied { of: String },
     #[error("{path} goes further than the database beside it, which is an old one: run `referd restore`")]
     Old { path: String },
+}
+
+impl From<redb::Error> for Error {
+    fn from(error: redb::Error) -> Error {
+        Error::Database(error)
+    }
 }
 
 macro_rules! from_redb {
