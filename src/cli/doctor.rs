@@ -7,6 +7,7 @@ use super::{admin, offline, show, verify};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::alert::AlertKind;
+use crate::domain::certificate::SOON;
 use crate::ledger::verify::Report;
 use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
@@ -94,9 +95,6 @@ async fn examine(config: &Config, app: &config::App) -> Result<Vec<Finding>> {
     }
     Ok(findings)
 }
-
-/// Days within which somebody who renews a certificate by hand wants to know.
-const SOON: i64 = 20;
 
 /// Of the whole appliance; none where TLS is somebody else's.
 fn certificate(seen: &Value) -> Option<Finding> {

@@ -16,11 +16,13 @@ use crate::http::listen::serve;
 use crate::http::meter::Meter;
 use crate::http::peer::Trusted;
 use crate::http::rate::Rate;
+use crate::http::tls::Certificates;
 use crate::http::{admin, routes, tls};
 use crate::ledger::{Entry, Ledger, Store, open_file};
 use crate::motor::certificate::Keeper;
 use crate::motor::{
-    Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, back_up, catch_up, keep_keys, look,
+    Apple, Bells, Connect, Courier, Outside, Payer, Receiver, Teller, Timers, Warning, Watcher, back_up, catch_up,
+    keep_keys, look,
 };
 use crate::outside::app_store_connect::{Account, AppStoreConnect};
 use crate::outside::app_store_server::{self, AppStoreServer};
@@ -52,6 +54,7 @@ pub struct House {
     pub admin: Option<SocketAddr>,
     pub apps: Vec<Arc<App>>,
     couriers: Vec<Arc<Courier>>,
+    watchers: Vec<Arc<Watcher>>,
     clock: Arc<dyn Clock>,
     certificates: Option<Arc<Keeper>>,
     stop_listening: watch::Sender<bool>,
@@ -92,13 +95,14 @@ impl House {
             apps.push(app);
             couriers.push(courier);
         }
+        let (shown, certificates) = certificate::open(&config, &clock)?.unzip();
+        let watchers = watchers(&apps, shown.clone());
         let bells = match motor {
-            Motor::Running => Some(ring(&apps, config.backup.schedule.as_deref()).await?),
+            Motor::Running => Some(ring(&apps, &watchers, config.backup.schedule.as_deref()).await?),
             Motor::ByHand => None,
         };
 
         let limits = Limits { trusted: trusted(&config), ..Limits::default() };
-        let (shown, certificates) = certificate::open(&config, &clock)?.unzip();
         let tls = shown.clone().map(tls::server_config).transpose()?;
         let public = sockets.public(&config.server)?;
         let private = sockets.admin(&config.admin.listen).await?;
@@ -119,6 +123,7 @@ impl House {
             admin: admin_address,
             apps,
             couriers,
+            watchers,
             clock,
             certificates,
             stop_listening,
@@ -162,6 +167,13 @@ impl House {
     pub fn reload(&self) {
         if let Some(keeper) = &self.certificates {
             keeper.reload();
+        }
+    }
+
+    /// Looks at the appliance, as every ten minutes.
+    pub async fn watch(&self) {
+        for watcher in &self.watchers {
+            watcher.look().await;
         }
     }
 
@@ -371,8 +383,17 @@ fn trusted(config: &Config) -> Trusted {
     Arc::new(move |address| proxies.iter().any(|network| network.contains(address)))
 }
 
+fn watchers(apps: &[Arc<App>], shown: Option<Arc<Certificates>>) -> Vec<Arc<Watcher>> {
+    let certificate: Warning = Arc::new(move || shown.as_deref().and_then(Certificates::warning));
+    let one = |app: &Arc<App>| {
+        let (ledger, backups) = (app.ledger.clone(), app.backups.clone());
+        Arc::new(Watcher { ledger, backups, certificate: certificate.clone(), clock: app.clock.clone() })
+    };
+    apps.iter().map(one).collect()
+}
+
 /// One look at every stock now, and then on schedule.
-async fn ring(apps: &[Arc<App>], backups: Option<&str>) -> Result<Bells> {
+async fn ring(apps: &[Arc<App>], watchers: &[Arc<Watcher>], backups: Option<&str>) -> Result<Bells> {
     let bells = Bells::new().await?;
     for app in apps {
         for campaign in &app.config.campaigns {
@@ -389,7 +410,9 @@ async fn ring(apps: &[Arc<App>], backups: Option<&str>) -> Result<Bells> {
         if let Some(schedule) = backups {
             bells.backup(schedule, app.ledger.clone(), app.backups.clone()).await?;
         }
-        bells.listen(&app.config.name, app.ledger.clone(), app.clock.clone()).await?;
+    }
+    for watcher in watchers {
+        bells.watch(watcher.clone()).await?;
     }
     bells.start().await?;
     Ok(bells)

@@ -27,6 +27,14 @@ pub enum AlertKind {
     WebhookDisabled,
     /// Apple asks about a refund, and gets no answer.
     RefundUnanswered,
+    /// The last backup was not made.
+    BackupFailed,
+    /// The certificate is over, or soon will be, and there is no newer one.
+    CertificateFailing,
+    /// Somebody's reward, a batch or an answer was given up.
+    DeliveryDead,
+    /// Webhooks fail to come for much longer than usual.
+    SourceQuiet,
 }
 
 impl AlertKind {
@@ -38,6 +46,10 @@ impl AlertKind {
             AlertKind::CustomCodeFailed => "custom_code_failed",
             AlertKind::WebhookDisabled => "webhook_disabled",
             AlertKind::RefundUnanswered => "refund_unanswered",
+            AlertKind::BackupFailed => "backup_failed",
+            AlertKind::CertificateFailing => "certificate_failing",
+            AlertKind::DeliveryDead => "delivery_dead",
+            AlertKind::SourceQuiet => "source_quiet",
         }
     }
 }

@@ -32,6 +32,9 @@ pub fn pause(failures: u32) -> Span {
     Span::minutes(minutes.min(60))
 }
 
+/// Days within which somebody who renews a certificate by hand wants to know.
+pub const SOON: i64 = 20;
+
 /// Where certificates come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -70,6 +73,19 @@ impl Standing {
         }
     }
 
+    /// What somebody has to look at, before it is too late or after.
+    pub fn warning(&self, now: At) -> Option<String> {
+        match (self.fault(now), &self.trouble, self.days_left(now)) {
+            (Some(fault), Some(trouble), _) => Some(format!("{fault}: {trouble}")),
+            (Some(fault), None, _) => Some(fault.to_owned()),
+            (None, Some(trouble), _) => Some(format!("there is no newer one: {trouble}")),
+            (None, None, Some(days)) if self.source == Source::Files && days < SOON => {
+                Some(format!("{days} days are left, and nobody renewed it"))
+            }
+            (None, None, _) => None,
+        }
+    }
+
     /// Whole days; below zero where it is over.
     pub fn days_left(&self, now: At) -> Option<i64> {
         self.until.map(|until| until.0.saturating_sub(now.0).div_euclid(Span::days(1).0))
@@ -93,6 +109,23 @@ mod tests {
         ] {
             let valid = Stretch { from: At(from), until: At(until) };
             assert_eq!(Certificate { valid, names: vec![] }.renew_at(), At(expected), "{from} {until}");
+        }
+    }
+
+    #[test]
+    fn somebody_is_warned_before_it_is_too_late() {
+        let why = || Some("no key".to_owned());
+        for (source, days, trouble, expected) in [
+            (Source::Files, Some(20), None, None),
+            (Source::Files, Some(19), None, Some("19 days are left, and nobody renewed it")),
+            (Source::Acme, Some(19), None, None),
+            (Source::Acme, Some(29), why(), Some("there is no newer one: no key")),
+            (Source::Files, Some(-1), None, Some("the certificate has expired")),
+            (Source::Acme, Some(-1), why(), Some("the certificate has expired: no key")),
+            (Source::Acme, None, None, Some("there is no certificate yet")),
+        ] {
+            let standing = Standing { source, until: days.map(|days| At(days * DAY)), failures: 0, trouble };
+            assert_eq!(standing.warning(At(0)).as_deref(), expected, "{standing:?}");
         }
     }
 

@@ -84,6 +84,7 @@ impl Entry {
             | Command::AskPayout(_)
             | Command::AskReports(_)
             | Command::Clear(_)
+            | Command::Watch(_)
             | Command::AdoptWebhooks(_)
             | Command::EnableWebhook(_)
             | Command::TestWebhooks(_)

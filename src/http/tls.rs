@@ -120,6 +120,11 @@ impl Certificates {
         self.standing().days_left(self.clock.now())
     }
 
+    /// What somebody has to look at.
+    pub fn warning(&self) -> Option<String> {
+        self.standing().warning(self.clock.now())
+    }
+
     /// Why nobody who checks the certificate would connect.
     pub fn fault(&self) -> Option<&'static str> {
         self.standing().fault(self.clock.now())

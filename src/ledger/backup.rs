@@ -65,8 +65,8 @@ pub struct Standing {
     /// What this process made last.
     pub made: Option<Made>,
     pub failures: u64,
-    /// Whether the last attempt failed.
-    pub is_failing: bool,
+    /// Why the last attempt failed, where it did.
+    pub trouble: Option<String>,
 }
 
 /// One app's backups.
@@ -102,18 +102,19 @@ impl Backups {
         // Whoever panicked in a turn left nothing but a part that the next one removes.
         let _turn = self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let app = &self.place.app;
-        self.standing_mut().is_failing = true;
         match self.write(ledger) {
             Ok(made) => {
                 tracing::info!(app, bytes = made.bytes, millis = made.millis, "a backup was made and verified");
                 let mut standing = self.standing_mut();
-                (standing.last, standing.is_failing) = (Some(made.at), false);
+                (standing.last, standing.trouble) = (Some(made.at), None);
                 standing.made = Some(made.clone());
                 Ok(made)
             }
             Err(error) => {
                 tracing::error!(app, %error, "no backup was made");
-                self.standing_mut().failures += 1;
+                let mut standing = self.standing_mut();
+                standing.failures += 1;
+                standing.trouble = Some(error.to_string());
                 Err(error)
             }
         }

@@ -136,6 +136,7 @@ impl Again<'_, '_> {
             | Command::AskPayout(_)
             | Command::AskReports(_)
             | Command::Clear(_)
+            | Command::Watch(_)
             | Command::SignOffer(_)
             | Command::AdoptWebhooks(_)
             | Command::EnableWebhook(_)

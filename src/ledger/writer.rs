@@ -17,7 +17,7 @@ use super::tell::tell;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::at::At;
 use crate::domain::code::Handed;
-use crate::domain::decide::alert::ClearFamily;
+use crate::domain::decide::alert::{ClearFamily, WatchFamily};
 use crate::domain::decide::bring::{BringCodeFamily, BringCompletionFamily};
 use crate::domain::decide::claim::ClaimFamily;
 use crate::domain::decide::consent::ConsentFamily;
@@ -359,6 +359,7 @@ pub(super) fn decide(store: &impl Store, command: &Command, stamp: Stamp) -> Res
         Command::SayUsage(command) => by::<UsageFamily>(store, command, stamp),
         Command::GiveCode(command) => by::<GiveCodeFamily>(store, command, stamp),
         Command::Clear(command) => by::<ClearFamily>(store, command, stamp),
+        Command::Watch(command) => by::<WatchFamily>(store, command, stamp),
         Command::AskReports(command) => by::<AskReportsFamily>(store, command, stamp),
         Command::AdoptWebhooks(command) => by::<AdoptWebhooksFamily>(store, command, stamp),
         Command::EnableWebhook(command) => by::<EnableWebhookFamily>(store, command, stamp),

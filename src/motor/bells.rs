@@ -1,16 +1,14 @@
 //! Bells: cron says when to look. They carry no data; what is to be done is decided when the command
 //! arrives.
 
-use crate::clock::Clock;
+use super::watch::Watcher;
 use crate::domain::decide::hearing::CatchUp;
 use crate::domain::decide::pool::Refill;
 use crate::domain::decide::reconciliation::AskReports;
 use crate::domain::decide::{By, Command};
-use crate::domain::purchase::Source;
 use crate::ledger::backup::Backups;
-use crate::ledger::{Entry, Ledger, list};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use crate::ledger::{Entry, Ledger};
+use std::sync::Arc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub struct Bells(JobScheduler);
@@ -73,12 +71,11 @@ impl Bells {
         Ok(())
     }
 
-    /// Says so when a source falls silent, and when it is heard again.
-    pub async fn listen(&self, app: &str, ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Result<(), JobSchedulerError> {
-        let (app, quiet) = (app.to_owned(), Arc::new(Mutex::new(BTreeSet::new())));
+    /// Looks at the appliance every ten minutes.
+    pub async fn watch(&self, watcher: Arc<Watcher>) -> Result<(), JobSchedulerError> {
         let job = Job::new_async("0 */10 * * * *", move |_, _| {
-            let (app, ledger, clock, quiet) = (app.clone(), ledger.clone(), clock.clone(), quiet.clone());
-            Box::pin(async move { listen(&app, &ledger, &*clock, &quiet) })
+            let watcher = watcher.clone();
+            Box::pin(async move { watcher.look().await })
         })?;
         self.0.add(job).await?;
         Ok(())
@@ -106,29 +103,6 @@ pub async fn catch_up(ledger: &Ledger) {
         let command = Command::CatchUp(CatchUp { is_test, since: None });
         if let Err(fail) = ledger.submit(Entry::new(command, By::House)).await {
             tracing::warn!(error = %fail, "Apple's notifications could not be asked for");
-        }
-    }
-}
-
-fn listen(app: &str, ledger: &Ledger, clock: &dyn Clock, quiet: &Mutex<BTreeSet<Source>>) {
-    let mut quiet = quiet.lock().expect("no panic holds this lock");
-    for source in Source::HOOKS {
-        let Ok(heard) = list::heard(&*ledger.snapshot(), source) else { continue };
-        let is_quiet = heard.is_some_and(|heard| heard.is_quiet(clock.now()));
-        match (is_quiet, quiet.contains(&source)) {
-            (true, false) => {
-                quiet.insert(source);
-                tracing::error!(
-                    app,
-                    source = source.word(),
-                    "no webhook for much longer than usual: is its URL right?"
-                );
-            }
-            (false, true) => {
-                quiet.remove(&source);
-                tracing::info!(app, source = source.word(), "webhooks come in again");
-            }
-            _ => {}
         }
     }
 }

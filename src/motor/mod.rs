@@ -10,6 +10,7 @@ mod outcome;
 mod payer;
 mod teller;
 mod timers;
+mod watch;
 
 pub use apple::Apple;
 pub use bells::{Bells, back_up, catch_up, look};
@@ -19,6 +20,7 @@ pub use keys::keep_keys;
 pub use payer::Payer;
 pub use teller::{Receiver, Teller};
 pub use timers::Timers;
+pub use watch::{Warning, Watcher};
 
 use crate::domain::at::{At, Span};
 use crate::ledger::Fail;

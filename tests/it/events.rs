@@ -4,7 +4,7 @@ use crate::support::world::{NOW, World};
 use referd::clock::ManualClock;
 use referd::config::{Secret, Webhook};
 use referd::domain::at::Span;
-use referd::fake::faults::Fault;
+use referd::fake::faults::{Fault, Op};
 use referd::fake::receiver::{Received, Receiver};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -250,4 +250,60 @@ async fn a_test_goes_to_all_and_to_nobody_who_is_not_there() {
     let nobody = World::start().await;
     nobody.admin_post("/admin/webhooks/test", "").await.problem(404, "not-found");
     nobody.done().await;
+}
+
+#[tokio::test]
+async fn what_ails_the_appliance_is_told() {
+    let team = receiver().await;
+    let world = world(vec![webhook(&team, &[SECRET], &["alert.*"])]).await;
+    let look = async || {
+        world.house().watch().await;
+        world.settle().await;
+    };
+    look().await;
+    assert_eq!(words(&team), [""; 0], "all is well");
+
+    // Where backups belong stands a file.
+    let folder = world.data_dir().join("backups");
+    std::fs::write(&folder, "").expect("the folder can be written");
+    world.admin_post("/admin/backup", "").await.problem(500, "internal");
+    for _ in 0..2 {
+        look().await;
+        assert_eq!(words(&team), ["alert.raised"], "once");
+    }
+    let alert = told(&team)[0]["data"].clone();
+    assert_eq!((&alert["kind"], &alert["status"]), (&json!("backup_failed"), &json!("open")));
+    assert!(alert["detail"].as_str().is_some_and(|detail| detail.contains("backups")), "{alert}");
+
+    // Looking away mends nothing.
+    let id = alert["id"].as_str().expect("an id");
+    world.admin_post(&format!("/admin/alerts/{id}/clear"), "").await.is(200);
+    look().await;
+    assert_eq!(words(&team), ["alert.raised", "alert.cleared", "alert.raised"]);
+    std::fs::remove_file(&folder).expect("it is ours");
+    world.admin_post("/admin/backup", "").await.is(200);
+    look().await;
+    assert_eq!(words(&team).last().map(String::as_str), Some("alert.cleared"));
+    assert_eq!(world.admin("alerts?status=open").await["items"], json!([]));
+    world.done().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_given_up_is_told() {
+    let team = receiver().await;
+    let world = world(vec![webhook(&team, &[SECRET], &["alert.*"])]).await;
+    world.revenuecat.faults().next(Some(Op::Grant), 1, Fault::Status(404));
+    world.completes("ann", "bob").await;
+    world.rest().await;
+    world.house().watch().await;
+    world.settle().await;
+    let alert = told(&team)[0]["data"].clone();
+    assert_eq!((&alert["kind"], &alert["about"]), (&json!("delivery_dead"), &json!("outbox")));
+    let dead = world.admin("outbox?status=dead").await["items"][0]["id"].as_str().expect("one").to_owned();
+    world.admin_post(&format!("/admin/outbox/{dead}/retry"), "").await.is(200);
+    world.rest().await;
+    world.house().watch().await;
+    world.settle().await;
+    assert_eq!(words(&team), ["alert.raised", "alert.cleared"]);
+    world.done().await;
 }

@@ -121,10 +121,19 @@ async fn a_source_that_falls_silent_is_seen() {
         assert_eq!(world.admin("stats").await["quiet_sources"], json!(["apple"]));
         let metrics = world.metrics().await;
         assert!(metrics.contains(&quiet("apple", 1)) && metrics.contains(&quiet("revenuecat", 0)), "{metrics}");
+        world.house().watch().await;
+        let open = world.admin("alerts?status=open").await;
+        let about = |at: usize| (open["items"][at]["kind"].clone(), open["items"][at]["about"].clone());
+        assert_eq!(
+            (about(0), open["items"].as_array().map(Vec::len)),
+            ((json!("source_quiet"), json!("apple")), Some(1))
+        );
         // It is known after a restart too.
         world.restart().await;
     }
     world.apple(&Notification::test(world.now())).await.is(200);
+    world.house().watch().await;
+    assert_eq!(world.admin("alerts?status=open").await["items"], json!([]));
     assert_eq!(world.admin("stats").await["quiet_sources"], json!([]));
     assert!(world.metrics().await.contains(&quiet("apple", 0)));
     world.done().await;

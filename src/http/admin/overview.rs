@@ -96,7 +96,7 @@ async fn stats(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<R
 fn backup(app: &App) -> Value {
     let standing = app.backups.standing();
     let age = standing.last.map(|at| (app.clock.now().0 - at.0).max(0) / 1000);
-    json!({ "last_at": standing.last.map(rfc3339), "age_seconds": age, "failing": standing.is_failing })
+    json!({ "last_at": standing.last.map(rfc3339), "age_seconds": age, "failing": standing.trouble.is_some() })
 }
 
 /// One for the whole appliance.

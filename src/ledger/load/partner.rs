@@ -8,7 +8,7 @@ use crate::domain::books::Account;
 use crate::domain::code::{Code, CodeText};
 use crate::domain::completion::Completion;
 use crate::domain::conversion::Conversion;
-use crate::domain::decide::alert::{Clear, ClearFacts, ClearFamily};
+use crate::domain::decide::alert::{Clear, ClearFacts, ClearFamily, Seen, Watch, WatchFacts, WatchFamily};
 use crate::domain::decide::conversion::{Judge, JudgeFacts, JudgeFamily};
 use crate::domain::decide::due::PIECE;
 use crate::domain::decide::partner::{
@@ -137,6 +137,13 @@ impl Load for AskPayoutFamily {
 impl Load for ClearFamily {
     fn load<S: Store>(store: &S, command: &Clear, _: At) -> Result<ClearFacts, Error> {
         Ok(ClearFacts { alert: store.row(command.alert.as_bytes())? })
+    }
+}
+
+impl Load for WatchFamily {
+    fn load<S: Store>(store: &S, command: &Watch, _: At) -> Result<WatchFacts, Error> {
+        let one = |seen: &Seen| store.row(Alert::id(seen.kind, &seen.about).as_bytes());
+        Ok(WatchFacts { known: command.seen.iter().map(one).collect::<Result<_, _>>()? })
     }
 }
 

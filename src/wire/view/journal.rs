@@ -198,6 +198,7 @@ impl View<'_> {
                 format!("how {} used {of} was reported", who(ask.person))
             }
             Command::Clear(ask) => format!("alert {} was looked at", ask.alert),
+            Command::Watch(_) => "the appliance looked at itself".to_owned(),
             Command::AdoptWebhooks(ask) => format!("{} webhooks are configured", ask.webhooks.len()),
             Command::EnableWebhook(ask) => format!("webhook {} was enabled", ask.webhook),
             Command::TestWebhooks(_) => "webhooks are tried".to_owned(),
