@@ -3,7 +3,8 @@
 use super::args::Verify;
 use super::{admin, offline, show};
 use crate::config::{App, Config};
-use crate::ledger::verify::{Backup, Report, verify_backup, verify_file};
+use crate::ledger::inspect::{Backup, verify_backup, verify_file};
+use crate::ledger::verify::Report;
 use anyhow::{Context, Result, bail};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json as object};

@@ -83,14 +83,6 @@ fn campaign(mut s: Section<'_>, asks_apple: bool) -> Campaign {
     Campaign { policy, share_text, refill_schedule }
 }
 
-/// These keys are for campaigns of one kind, and this one is of another.
-pub(super) fn only_for(s: &Section<'_>, keys: &[&str], kind: &str) {
-    for key in keys.iter().filter(|key| s.has(key)) {
-        let what = format!("is for campaigns of kind {kind:?}");
-        s.wrong(key, what, format!("remove it, or write kind = {kind:?}"));
-    }
-}
-
 fn share_text(text: &str) -> Result<String, Fault> {
     let plain = ["{code}", "{redeem_url}", "{share_url}"].iter().fold(text.to_owned(), |t, name| t.replace(name, " "));
     match plain.contains(['{', '}']) {

@@ -1,6 +1,5 @@
 //! Partners and their money: what only a campaign of theirs says, and the account at Tremendous.
 
-use super::campaign::only_for;
 use super::section::Section;
 use super::{Tremendous, secret, url};
 use crate::domain::money::BasisPoints;
@@ -20,8 +19,8 @@ pub(super) fn rules(
     kind: Option<Kind>,
 ) -> Option<PayoutRules> {
     if kind.is_some_and(|kind| kind != Kind::Partner) {
-        only_for(campaign, &["payout"], "partner");
-        only_for(attribution, &["touch", "own_offers_max"], "partner");
+        campaign.only_for(&["payout"], "partner");
+        attribution.only_for(&["touch", "own_offers_max"], "partner");
     }
     let touches = [("first", Touch::First), ("last", Touch::Last)];
     let touch = attribution.choice("touch", &touches).unwrap_or(Touch::First);

@@ -44,6 +44,14 @@ impl<'c> Section<'c> {
         self.left.contains_key(key)
     }
 
+    /// Notes keys that are for campaigns of one kind, where this one is of another.
+    pub fn only_for(&self, keys: &[&str], kind: &str) {
+        for key in keys.iter().filter(|key| self.has(key)) {
+            let what = format!("is for campaigns of kind {kind:?}");
+            self.wrong(key, what, format!("remove it, or write kind = {kind:?}"));
+        }
+    }
+
     /// Notes a missing key; to be called before the key is read.
     pub fn need(&self, key: &str, remedy: &str) {
         if !self.has(key) {

@@ -1,6 +1,5 @@
 //! What only a campaign that wins customers back says.
 
-use super::campaign::only_for;
 use super::section::Section;
 use crate::domain::ending::Ending;
 use crate::domain::policy::{Kind, WinBackRules};
@@ -18,7 +17,7 @@ const ABOUT_FRIENDS: [&str; 4] = ["share_text", "attribution", "reward", "fraud"
 pub(super) fn rules(campaign: &mut Section<'_>, kind: Option<Kind>) -> Option<WinBackRules> {
     let is_one = kind == Some(Kind::Winback);
     if kind.is_some() && !is_one {
-        only_for(campaign, &["winback"], KIND);
+        campaign.only_for(&["winback"], KIND);
     }
     for key in ABOUT_FRIENDS.iter().filter(|key| is_one && campaign.has(key)) {
         campaign.wrong(key, "is not for campaigns of kind \"winback\"", "remove it; [winback] has the rules of one");

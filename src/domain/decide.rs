@@ -39,6 +39,7 @@ use super::consumption::RefundRules;
 use super::conversion::Conversion;
 use super::delivery::{Effect, Item, ItemId};
 use super::download::Download;
+use super::due::{Due, DueWhat};
 use super::extension::Extension;
 use super::hearing::Hearing;
 use super::id::{Id, Person};
@@ -97,7 +98,7 @@ pub enum Command {
     Recover(delivery::Recover),
     Retry(delivery::Retry),
     Discard(delivery::Discard),
-    Fire(due::Due),
+    Fire(Due),
     CatchUp(hearing::CatchUp),
     AskTest(hearing::AskTest),
     Review(review::Review),
@@ -187,8 +188,8 @@ pub enum Put {
     Seen(Seen),
     Item(Item),
     ItemGone(ItemId),
-    Due(due::Due),
-    DueGone(due::Due),
+    Due(Due),
+    DueGone(Due),
 }
 
 /// An event of a source that was taken in. Never pruned: it is what makes a repeat a repeat.
@@ -238,7 +239,7 @@ impl Decision {
             false => Put::Account(account),
         }));
         self.puts.extend(changes.extensions.into_iter().map(Put::Extension));
-        let release = |(at, completion)| Put::Due(due::Due { at, what: due::DueWhat::Release { completion } });
+        let release = |(at, completion)| Put::Due(Due { at, what: DueWhat::Release { completion } });
         self.puts.extend(changes.releases.into_iter().map(release));
         self.effects.extend(changes.effects);
     }

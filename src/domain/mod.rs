@@ -26,6 +26,7 @@ pub mod referrer;
 pub mod device;
 pub mod winback;
 pub mod claim;
+pub mod due;
 pub mod redemption;
 pub mod sale;
 pub mod commission;

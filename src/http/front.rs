@@ -1,6 +1,5 @@
 //! What the routes of one app know.
 
-use super::app::Signer;
 use super::peer::Trusted;
 use super::problem::Problem;
 use super::rate::Rate;
@@ -16,11 +15,19 @@ use crate::ledger::intake::IntakeError;
 use crate::ledger::{Entry, Fail, Ledger};
 use crate::wire::apple_event::Expected;
 use crate::wire::jws;
+use crate::wire::private_key::PrivateKey;
 use crate::wire::text::{redeem_url, rfc3339};
 use crate::wire::user_token::Verifier;
 use crate::wire::view::share_text;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+
+/// The In-App Purchase key.
+pub struct Signer {
+    pub key: PrivateKey,
+    pub key_id: String,
+    pub issuer: String,
+}
 
 /// One app as its routes see it.
 pub struct App {

@@ -1,51 +1,15 @@
 //! Snapshots of a ledger that runs: one state of it, copied table by table into a file of its own, checked, and kept for
 //! a while. The file of a ledger that runs is never copied: such a copy is broken.
 
-use super::draws::{self, Reached, Record};
-use super::file::{FLOOR, Place, at, free};
-use super::record::{decode, encode};
-use super::store::Store;
-use super::table::Tab;
-use super::verify::verify_file;
-use super::{Error, Ledger, epoch, parcel, writer};
+use super::copy::{self, Label};
+use super::draws::{self, Reached};
+use super::file::{FLOOR, Place, free, make_folder, remove};
+use super::inspect::verify_file;
+use super::{Error, Ledger, epoch, mark, parcel};
 use crate::clock::Stopwatch;
 use crate::domain::at::At;
-use redb::{Builder, Database, ReadTransaction, TableDefinition, TableHandle};
-use serde::{Deserialize, Serialize};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-
-/// Bytes copied in one transaction: much less than what the disk takes while the writer waits for a moment.
-const STEP: usize = 1 << 20;
-const CACHE: usize = 16 << 20;
-
-/// What stands in a backup about itself. A file with it is no ledger to start from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    pub app: String,
-    /// Of the program that wrote it.
-    pub version: String,
-    pub at: At,
-    pub seq: u64,
-}
-
-impl Label {
-    pub const KEY: &[u8] = b"backup";
-    /// What was drawn while the copy was written: it is not in its books.
-    pub const DRAWS: &[u8] = b"draws";
-
-    pub fn read(store: &impl Store) -> Result<Option<Label>, Error> {
-        store.get(Tab::Meta, Label::KEY)?.map(|bytes| decode(&bytes, Tab::Meta.name())).transpose()
-    }
-    /// Draws that a backup has beside its books.
-    pub fn draws(store: &impl Store) -> Result<Vec<Record>, Error> {
-        let text = store.get(Tab::Meta, Label::DRAWS)?.unwrap_or_default();
-        let text = String::from_utf8(text).map_err(|_| Error::Broken("draws that are no text"))?;
-        let read = text.lines().map(Record::parse).collect::<Option<_>>();
-        read.ok_or(Error::Broken("draws that cannot be read"))
-    }
-}
 
 /// A backup that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,12 +120,12 @@ impl Backups {
     fn copy(&self, ledger: &Ledger, part: &Path) -> Result<At, Error> {
         let snapshot = ledger.snapshot();
         let now = ledger.clock.now();
-        let mark = writer::read_mark(&*snapshot)?;
+        let mark = mark::read(&*snapshot)?;
         let reached = Reached { epoch: epoch::read(&*snapshot)?.map_or(0, |epoch| epoch.number), seq: mark.seq };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let label = Label { app: self.place.app.clone(), version, at: now, seq: mark.seq };
         let drawn = || draws::since(&self.place.draws(), reached);
-        write_copy(snapshot.transaction(), &label, drawn, part)?;
+        copy::write(snapshot.transaction(), &label, drawn, part)?;
         Ok(now)
     }
 
@@ -181,21 +145,6 @@ impl Backups {
     }
 }
 
-pub fn make_folder(folder: &Path) -> Result<(), Error> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))
-}
-
-pub fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn private(path: &Path) -> Result<(), Error> {
-    super::file::private(path).map_err(at(path))
-}
-
 /// The backups of an app in a folder, the oldest first.
 fn kept(folder: &Path, app: &str) -> Vec<(At, PathBuf)> {
     let made = |path: &Path| {
@@ -207,60 +156,4 @@ fn kept(folder: &Path, app: &str) -> Vec<(At, PathBuf)> {
     let mut all: Vec<(At, PathBuf)> = all.filter_map(|path| Some((made(&path)?, path))).collect();
     all.sort();
     all
-}
-
-/// Writes one state into a file of its own, with its label and what was drawn since then.
-pub fn write_copy(
-    state: &ReadTransaction,
-    label: &Label,
-    drawn: impl FnOnce() -> Result<Vec<Record>, Error>,
-    part: &Path,
-) -> Result<(), Error> {
-    let db = Builder::new().set_cache_size(CACHE).create(part)?;
-    private(part)?;
-    copy_tables(state, &db)?;
-    let drawn: Vec<String> = drawn()?.iter().map(Record::body).collect();
-    let txn = writer::begin(&db)?;
-    {
-        let mut meta = txn.open_table(Tab::Meta.definition())?;
-        meta.insert(Label::KEY, &encode(label)[..])?;
-        meta.insert(Label::DRAWS, drawn.join("\n").as_bytes())?;
-    }
-    txn.commit()?;
-    db.close()?;
-    Ok(())
-}
-
-/// Everything that one state holds, in the order of the keys.
-fn copy_tables(from: &ReadTransaction, into: &Database) -> Result<(), Error> {
-    let names: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();
-    let mut txn = writer::begin(into)?;
-    let mut size = 0;
-    for name in &names {
-        let definition = TableDefinition::<&[u8], &[u8]>::new(name);
-        let source = from.open_table(definition)?;
-        let mut rows = source.range::<&[u8]>(..)?;
-        let mut is_over = false;
-        while !is_over {
-            {
-                let mut target = txn.open_table(definition)?;
-                is_over = true;
-                for pair in rows.by_ref() {
-                    let (key, value) = pair?;
-                    target.insert(key.value(), value.value())?;
-                    size += key.value().len() + value.value().len();
-                    if size >= STEP {
-                        is_over = false;
-                        break;
-                    }
-                }
-            }
-            if !is_over {
-                txn.commit()?;
-                (txn, size) = (writer::begin(into)?, 0);
-            }
-        }
-    }
-    txn.commit()?;
-    Ok(())
 }

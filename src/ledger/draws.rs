@@ -6,10 +6,10 @@
 //! that an older database lies beside it.
 
 use super::Error;
-use super::file::at;
+use super::error::at;
 use super::journal;
+use super::mark::Mark;
 use super::store::Store;
-use super::writer::Mark;
 use crate::domain::at::At;
 use crate::domain::code::{CodeText, Handed};
 use crate::domain::id::{Id, Person};

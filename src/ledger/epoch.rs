@@ -2,7 +2,8 @@
 //! that an old database, or one that belongs elsewhere, is known for what it is.
 
 use super::Error;
-use super::file::{Place, at};
+use super::error::at;
+use super::file::Place;
 use super::record::{decode, encode};
 use super::step::Tables;
 use super::store::Store;

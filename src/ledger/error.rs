@@ -1,6 +1,7 @@
 //! What can go wrong in the house.
 
 use crate::domain::decide::Refusal;
+use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -67,6 +68,12 @@ from_redb!(
     redb::CompactionError,
     redb::SetDurabilityError
 );
+
+/// A failure of the file system, with its place.
+pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.display().to_string();
+    move |error| Error::File { path, why: error.to_string() }
+}
 
 /// Why a command has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

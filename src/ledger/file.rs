@@ -1,10 +1,12 @@
 //! The file of a ledger on its disk.
 
+use super::error::at;
 use super::{Drawer, Error, Fail, parcel};
 use crate::domain::at::At;
 use redb::{Builder, Database};
 use rustix::fs::{Advice, StatVfsMountFlags, fadvise, statvfs};
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Below this much free space nothing is written: on a full disk the database cannot even delete.
@@ -68,12 +70,6 @@ impl Place {
     }
 }
 
-/// A failure of the file system, with its place.
-pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.display().to_string();
-    move |error| Error::File { path, why: error.to_string() }
-}
-
 /// Opens an app's file, or makes it: under another name first, for a file that was cut short while it
 /// was made cannot be opened again.
 pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
@@ -120,6 +116,17 @@ fn disk(folder: &Path) -> Result<(), Fail> {
         return Err(Fail::ReadOnly);
     }
     if disk.f_bavail * disk.f_frsize < FLOOR { Err(Fail::NoSpace) } else { Ok(()) }
+}
+
+pub fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))
+}
+
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn private(path: &Path) -> std::io::Result<()> {

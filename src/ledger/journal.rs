@@ -2,11 +2,11 @@
 //! from it, and `explain` reads it.
 
 use super::Error;
+use super::about::place;
 use super::key::Key;
 use super::list::Page;
 use super::load::{circle, code, rows_of};
 use super::record::decode;
-use super::rows::of_person_prefix;
 use super::store::{Pair, Store};
 use super::table::Tab;
 use crate::domain::code::CodeText;
@@ -16,24 +16,6 @@ use crate::domain::partner::Partner;
 use crate::domain::subscription::Subscription;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-
-/// Where it stands that an entry is about a subject. Codes have no rows of their own: an entry about a
-/// code is about its people too.
-fn place(subject: &Subject) -> Option<(Tab, Vec<u8>)> {
-    match subject {
-        Subject::Person(person) => Some((Tab::OfPerson, of_person_prefix(*person, Tab::Journal))),
-        // A peer chooses this text, so it is hashed to a length.
-        Subject::Transaction(text) => {
-            let name = Id::of("transaction", &[text.as_bytes()]);
-            Some((Tab::OfTransaction, name.as_bytes().to_vec()))
-        }
-        Subject::Code(_) => None,
-    }
-}
-
-pub fn about_key(subject: &Subject, seq: u64) -> Option<(Tab, Vec<u8>)> {
-    place(subject).map(|(tab, prefix)| (tab, Key::new().bytes(&prefix).u64(seq).done()))
-}
 
 /// The numbers of the entries about a person or a transaction, in order, from behind `after` on.
 pub fn about(store: &impl Store, subject: &Subject, after: u64, limit: usize) -> Result<Vec<u64>, Error> {

@@ -1,8 +1,8 @@
 //! From the schema of an older version to this one, in numbered steps. What was there is kept as a backup before the
 //! first of them, and the books are verified after the last.
 
-use super::backup::{self, Label};
-use super::file::Place;
+use super::copy::{self, Label};
+use super::file::{self, Place};
 use super::names::Names;
 use super::step::Tables;
 use super::store::Snapshot;
@@ -100,11 +100,11 @@ fn meta(state: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
 /// The file as it was, among the backups but not counted with them. An older file of this name is of a start that failed.
 fn keep(state: &ReadTransaction, place: &Place, schema: u32, now: At) -> Result<PathBuf, Error> {
     let folder = place.backups();
-    backup::make_folder(&folder)?;
+    file::make_folder(&folder)?;
     let (path, part) = (folder.join(format!("{}-schema-{schema}.redb", place.app)), folder.join(".schema.part"));
     let label = Label { app: place.app.clone(), version: env!("CARGO_PKG_VERSION").to_owned(), at: now, seq: 0 };
-    backup::remove(&part)?;
-    backup::write_copy(state, &label, || Ok(Vec::new()), &part)?;
+    file::remove(&part)?;
+    copy::write(state, &label, || Ok(Vec::new()), &part)?;
     let (_, sum) = parcel::sum(&part)?;
     parcel::put(&part, &path, &sum)?;
     Ok(path)
@@ -113,6 +113,7 @@ fn keep(state: &ReadTransaction, place: &Place, schema: u32, now: At) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::inspect;
     use crate::ledger::store::Store;
     use crate::ledger::tests::draws::open;
     use crate::ledger::tests::folder::Folder;
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!(step(&db), (Some(SCHEMA + 2), Some(b"two".to_vec())));
         assert!(!steps.bring_up(&db, Some(&place), At(0)).unwrap(), "once is enough");
         let kept = folder.path(&format!("backups/alma-schema-{SCHEMA}.redb"));
-        let kept = verify::verify_backup(&kept, None, &folder.0).unwrap();
+        let kept = inspect::verify_backup(&kept, None, &folder.0).unwrap();
         assert_eq!((kept.report.faults, kept.has_sum), (Vec::new(), true));
         // A step that was taken already is not taken again.
         let more = Steps { first: SCHEMA, all: &[wrong, wrong, first] };
@@ -169,7 +170,7 @@ mod tests {
         let steps = Steps { first: SCHEMA, all: &[wrong] };
         assert!(matches!(steps.bring_up(&db, Some(&place), At(0)), Err(Error::Unsound(_))));
         let kept = folder.path(&format!("backups/alma-schema-{SCHEMA}.redb"));
-        assert_eq!(verify::verify_backup(&kept, None, &folder.0).unwrap().report.faults, Vec::<String>::new());
+        assert_eq!(inspect::verify_backup(&kept, None, &folder.0).unwrap().report.faults, Vec::<String>::new());
     }
 
     #[test]

@@ -1,47 +1,52 @@
 //! What is kept: one file for each app, one writer, snapshots to read from, the journal that all else
 //! follows from. Synchronous; the only room that knows the database.
 
+mod about;
 pub mod backup;
+pub mod bring;
+mod copy;
 mod drawer;
 pub mod draws;
 mod epoch;
 mod erase;
-pub mod bring;
 mod error;
 mod file;
 mod follow;
 pub mod inbox;
+pub mod inspect;
 pub mod intake;
 pub mod journal;
 pub mod key;
 pub mod list;
 mod load;
 mod look;
+mod mark;
 mod migrate;
 pub mod names;
 pub mod parcel;
 pub mod people;
 mod record;
-pub mod simulate;
 pub mod restore;
 pub mod rows;
+pub mod simulate;
 mod step;
 pub mod store;
 pub mod table;
 mod tell;
-pub mod verify;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 mod writer;
 
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
 pub use file::{Disk, Home, open_file};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
+pub use mark::Mark;
 pub use migrate::SCHEMA;
 pub use store::{Snapshot, Store};
 pub use tell::webhooks;
-pub use writer::{Envelope, Mark, Pulse};
+pub use writer::{Envelope, Pulse};
 
 use crate::clock::Clock;
 use crate::domain::decide::evidence::Show;
@@ -50,7 +55,7 @@ use crate::domain::id::{Id, Person, UserId};
 use crate::domain::partner::Contact;
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
-use backup::Label;
+use copy::Label;
 use draws::{Draws, Log, Reached};
 use epoch::{Beside, Epoch};
 use file::Place;
@@ -140,7 +145,7 @@ impl Ledger {
         let names = Arc::new(names);
         let db = Arc::new(db);
         let snapshot = Snapshot::new(db.begin_read()?, names.clone());
-        let mark = writer::read_mark(&snapshot)?;
+        let mark = mark::read(&snapshot)?;
         let view = Arc::new(ArcSwap::from_pointee(snapshot));
         let (changed_in, changed) = watch::channel(mark.seq);
         let (failed_in, failed) = watch::channel(false);
@@ -298,7 +303,7 @@ fn prepare(
             return Err(Error::Backup { at: label.at.compact() });
         }
         if let Some(place) = place {
-            let mark = writer::read_mark(&tables)?;
+            let mark = mark::read(&tables)?;
             let before = last_epoch(&tables, entropy, place, mark.seq)?;
             let mut log = Log::open(&place.draws(), before.instance)?;
             log.complete(&tables, Reached { epoch: before.number, seq: mark.seq })?;

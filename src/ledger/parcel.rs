@@ -1,6 +1,6 @@
 //! A backup as it travels: with its checksum beside it, and perhaps encrypted.
 
-use super::file::at;
+use super::error::at;
 use super::{Drawer, Error};
 use crate::domain::at::At;
 use age::x25519::Recipient;

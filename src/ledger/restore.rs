@@ -1,15 +1,16 @@
 //! A backup put in the place of a database: made ready under another name, told what was handed out since it was made,
 //! and then swapped in. The one that was there is kept.
 
-use super::backup::Label;
+use super::copy::Label;
 use super::draws::{self, Log, Reached, Reading, Record, State};
 use super::epoch::{self, Beside, Epoch};
-use super::file::{Home, Place, at};
+use super::error::at;
+use super::file::{Home, Place};
 use super::names::Names;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
-use super::{Entry, Error, Fail, Ledger, migrate, parcel, writer};
+use super::{Entry, Error, Fail, Ledger, mark, migrate, parcel, writer};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::code::Handed;
@@ -89,7 +90,7 @@ impl Ready {
             return Err(RestoreError::OtherApp(other.app.clone()));
         }
         let beside = Beside::read(&place).unwrap_or(None);
-        let mark = writer::read_mark(&snapshot)?;
+        let mark = mark::read(&snapshot)?;
         let own = epoch::read(&snapshot)?.unwrap_or_else(|| Epoch::first(entropy));
         let reached = log.reading.as_ref().map(|reading| reading.reached().epoch);
         let last = [Some(own.number), beside.map(|beside| beside.epoch.number), reached];
@@ -180,7 +181,7 @@ impl Ready {
         drop(log);
         let db = Builder::new().open(&part)?;
         let snapshot = Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32])));
-        let mark = writer::read_mark(&snapshot)?;
+        let mark = mark::read(&snapshot)?;
         let mut log = Log::open(&draws, epoch.instance)?;
         log.follow(&snapshot, if is_own { seq } else { 0 }, epoch.number)?;
         let reached = Reached { epoch: epoch.number, seq: mark.seq };

@@ -2,7 +2,7 @@
 //! counts follow from the rows by the one `put`.
 
 use super::Error;
-use super::journal::{Entry, about_key};
+use super::about;
 use super::key::{Key, item_of};
 use super::names::Names;
 use super::record::encode;
@@ -12,6 +12,7 @@ use super::table::Tab;
 use crate::domain::at::{At, Span};
 use crate::domain::decide::{By, Command, Decision, Put, Stamp};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState, Order};
+use crate::domain::entry::Entry;
 use crate::domain::hearing::Heard;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
@@ -153,7 +154,7 @@ impl<'txn> Tables<'txn> {
             Put::Item(row) => self.put(row),
             Put::ItemGone(id) => self.gone::<Item>(&item_key(*id)),
             Put::Due(row) => self.put(row),
-            Put::DueGone(row) => self.gone::<crate::domain::decide::due::Due>(&due_key(row)),
+            Put::DueGone(row) => self.gone::<crate::domain::due::Due>(&due_key(row)),
         }
     }
 
@@ -175,7 +176,7 @@ impl<'txn> Tables<'txn> {
             }
         }
         for subject in entry.subjects() {
-            if let Some((tab, key)) = about_key(&subject, seq) {
+            if let Some((tab, key)) = about::key(&subject, seq) {
                 self.insert(tab, &key, &[])?;
             }
         }

@@ -1,28 +1,23 @@
 //! The books checked against themselves: the journal is replayed into an empty store, and every table
 //! must come out byte for byte as it stands.
 
-mod draws;
+pub(super) mod draws;
 pub(super) mod money;
 
-use super::backup::Label;
 use super::error::Error;
-use super::file::at;
 use super::journal::{self, Entry};
-use super::look::Look;
 use super::names::Names;
 use super::rows::redemption_key;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::{Role, Tab};
-use super::{migrate, parcel, writer};
+use super::writer;
 use crate::domain::completion::{Completion, CompletionState};
 use crate::domain::redemption::Redemption;
 use crate::domain::subscription::Subscription;
 use redb::{Database, ReadableDatabase};
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::ops::Bound;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// What was looked at, and what is wrong.
@@ -79,7 +74,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Report, Error> {
     Ok(report)
 }
 
-fn fault(report: &mut Report, what: String) {
+pub(super) fn fault(report: &mut Report, what: String) {
     if report.faults.len() < NAMED {
         report.faults.push(what);
     }
@@ -146,55 +141,4 @@ fn redemptions(report: &mut Report, store: &Snapshot) -> Result<(), Error> {
         fault(report, "a redemption and its subscription do not agree".to_owned());
     }
     Ok(())
-}
-
-/// The same for a file that nobody uses, with the storage below it and the draw log beside it. The file stays as it is.
-pub fn verify_file(path: &Path) -> Result<Report, Error> {
-    let file = File::open(path).map_err(at(path))?;
-    let mut report = Report::default();
-    let (_db, snapshot) = look(file, path, &mut report)?;
-    let log = path.with_extension("draws");
-    if log.exists() {
-        draws::check(&mut report, &snapshot, &super::draws::read(&log)?)?;
-    }
-    Ok(report)
-}
-
-/// The same for a backup, encrypted or not: its checksum first, if it has one.
-pub fn verify_backup(path: &Path, identity: Option<&Path>, scratch: &Path) -> Result<Backup, Error> {
-    let has_sum = parcel::check(path)?;
-    let file = parcel::open(path, identity, scratch)?;
-    let mut report = Report::default();
-    let (_db, snapshot) = look(file, path, &mut report)?;
-    let label = Label::read(&snapshot)?;
-    Label::draws(&snapshot)?;
-    Ok(Backup { report, has_sum, label })
-}
-
-/// What was found of a backup.
-pub struct Backup {
-    pub report: Report,
-    /// Without a checksum beside it, what no table uses cannot be checked.
-    pub has_sum: bool,
-    /// Absent where the file is no backup but a ledger.
-    pub label: Option<Label>,
-}
-
-/// A snapshot reads as long as its database is open.
-fn look(file: File, path: &Path, report: &mut Report) -> Result<(Database, Snapshot), Error> {
-    if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
-        return Err(Error::InUse { path: path.display().to_string() });
-    }
-    let look = Look::at(file).map_err(at(path))?;
-    let mut db = Database::builder().set_cache_size(64 << 20).create_with_backend(look)?;
-    let sound = db.check_integrity()?;
-    let snapshot = Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32])));
-    // The books of an older file are verified when it was brought up to date.
-    if !migrate::is_older(snapshot.transaction())? {
-        *report = verify(&snapshot)?;
-    }
-    if !sound {
-        fault(report, "the storage had to be repaired".to_owned());
-    }
-    Ok((db, snapshot))
 }

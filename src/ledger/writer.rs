@@ -8,14 +8,14 @@ use super::error::{Error, Fail};
 use super::follow::follow;
 use super::inbox;
 use super::load::{Load, of_partner};
+use super::mark::{self, Mark};
 use super::names::Names;
-use super::record::{decode, encode};
+use super::record::encode;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
 use super::table::Tab;
 use super::tell::tell;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::at::At;
 use crate::domain::code::Handed;
 use crate::domain::decide::alert::{ClearFamily, WatchFamily};
 use crate::domain::decide::bring::{BringCodeFamily, BringCompletionFamily};
@@ -49,7 +49,6 @@ use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
 use arc_swap::ArcSwap;
 use redb::{Database, ReadableDatabase, WriteTransaction};
-use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -99,13 +98,6 @@ pub(super) struct Writer {
     pub rules: Mutex<Option<Vec<Arc<Rules>>>>,
 }
 
-/// Where the journal ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    pub seq: u64,
-    pub at: At,
-}
-
 /// The one way to write. With quick repair the file survives a failed flush, and opens at once after
 /// a kill, however large it is.
 #[allow(clippy::disallowed_methods)] // the one caller
@@ -113,15 +105,6 @@ pub fn begin(db: &Database) -> Result<WriteTransaction, Error> {
     let mut txn = db.begin_write()?;
     txn.set_quick_repair(true);
     Ok(txn)
-}
-
-pub fn write_mark(tables: &mut Tables<'_>, mark: Mark) -> Result<(), Error> {
-    tables.insert(Tab::Meta, b"mark", &encode(&mark))
-}
-
-pub fn read_mark(store: &impl Store) -> Result<Mark, Error> {
-    let bytes = store.get(Tab::Meta, b"mark")?;
-    bytes.map_or(Ok(Mark::default()), |bytes| decode(&bytes, Tab::Meta.name()))
 }
 
 impl Writer {
@@ -188,7 +171,7 @@ impl Writer {
                 }
             }
             if writes {
-                write_mark(&mut tables, mark)?;
+                mark::write(&mut tables, mark)?;
                 tables.finish()?;
             }
         }

@@ -3,8 +3,8 @@
 use super::{is_over, until};
 use crate::clock::Clock;
 use crate::domain::at::At;
-use crate::domain::decide::due::Due;
 use crate::domain::decide::{By, Command};
+use crate::domain::due::Due;
 use crate::ledger::key::{Key, after_prefix, at_of};
 use crate::ledger::store::Store;
 use crate::ledger::table::Tab;

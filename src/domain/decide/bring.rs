@@ -1,13 +1,13 @@
 //! What was before referd: codes that somebody has, and completions that were credited, as another system tells of them.
 //! Nothing is granted for it.
 
-use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::{At, Span};
 use crate::domain::batch::{Chunk, Packed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::completion::{Completion, CompletionState, Method};
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::{Id, Person};
 use crate::domain::person::Circle;
 use crate::domain::policy::Rules;

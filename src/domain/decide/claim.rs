@@ -1,12 +1,12 @@
 //! A referee says which code they use, or whose link they came through.
 
-use super::due::{Due, DueWhat};
 use super::share::Shelf;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::case::{Case, Changes, Filed};
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::completion::Method;
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::{Id, Person};
 use crate::domain::network::Network;
 use crate::domain::policy::Accept;
@@ -228,7 +228,7 @@ fn proceed(mut case: Case, filed: Filed, fresh: bool, mut decision: Decision, as
     let filed = &case.claims[at];
     let asks = case.rules_of(&campaign).is_some_and(|rules| rules.policy.attribution.asks_apple);
     if fresh && asks && filed.claim.state == ClaimState::Pending {
-        decision.put(Put::Due(Due::look_up(&filed.claim, 0)));
+        decision.puts.extend(Due::look_up(&filed.claim, 0).map(Put::Due));
     }
     decision.reply = match filed.claim.state {
         ClaimState::Rejected => Reply::SelfReferral,

@@ -1,66 +1,24 @@
-//! Things whose time has come. They stand in the due list until they are done.
+//! Things whose time has come.
 
 use super::payout::look;
 use super::question::warn;
 use super::review::release;
 use super::winback::{self, Candidate};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
-use crate::domain::at::{At, Date, Span};
 use crate::domain::case::Case;
 use crate::domain::claim::{Claim, ClaimState};
 use crate::domain::code::Code;
 use crate::domain::delivery::Effect;
-use crate::domain::id::{Id, Person};
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::pool::Pool;
 use crate::domain::question::Question;
 use crate::domain::redemption::Redemption;
-use crate::domain::winback::Lapse;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Due {
-    pub at: At,
-    pub what: DueWhat,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DueWhat {
-    /// The batch's codes are too near their end to be handed out.
-    TakeOff { campaign: String, batch: Id },
-    /// The batch's codes end: those handed out and not used, chunk by chunk.
-    Expire { batch: Id, chunk: u32 },
-    /// The hold of a completion ends.
-    Release { completion: Id },
-    /// The claims of a network on a day are asked for no more.
-    Forget { network: Id },
-    /// A claim that still waits: others are asked what its referee bought.
-    LookUp { campaign: String, referee: Person, claimed_at: At, round: u8 },
-    /// What was redeemed with a partner's own offer before it was known as such, piece by piece.
-    Attribute { coupon: Id, after: Option<(Date, Id)> },
-    /// A payout that is on its way: the payment service is asked about it.
-    AskPayout { payout: Id },
-    /// A subscription ended some time ago: its owner may get a code to come back with.
-    WinBack { campaign: String, lapse: Lapse },
-    /// The time in which Apple takes an answer is nearly over.
-    AnswerRefund { transaction_id: String, deadline: At },
-}
 
 /// Redemptions of one piece.
 pub const PIECE: usize = 100;
-
-/// How long after the claim others are asked. RevenueCat gives up after some three hours, Apple after a week.
-const ROUNDS: [Span; 3] = [Span::hours(1), Span::days(1), Span::days(7)];
-
-impl Due {
-    pub fn look_up(claim: &Claim, round: u8) -> Due {
-        let what =
-            DueWhat::LookUp { campaign: claim.campaign.clone(), referee: claim.referee, claimed_at: claim.at, round };
-        Due { at: claim.at.plus(ROUNDS[usize::from(round).min(ROUNDS.len() - 1)]), what }
-    }
-}
 
 #[derive(Default)]
 pub struct DueFacts {
@@ -139,9 +97,8 @@ impl Family for DueFamily {
                 if let Some((claim, rules)) = found.filter(|(_, rules)| rules.policy.attribution.asks_apple) {
                     decision.effects.push(Effect::LookUp { person: *referee });
                     let next = Due::look_up(claim, round + 1);
-                    if usize::from(round + 1) < ROUNDS.len() && claim.binds(next.at, &rules.policy.attribution) {
-                        decision.put(Put::Due(next));
-                    }
+                    let next = next.filter(|next| claim.binds(next.at, &rules.policy.attribution));
+                    decision.puts.extend(next.map(Put::Due));
                 }
             }
         }
@@ -153,6 +110,7 @@ impl Family for DueFamily {
 mod tests {
     use super::*;
     use crate::domain::code::CodeState;
+    use crate::domain::id::Id;
     use crate::domain::sample::{self, NOON, day, stamp};
 
     fn facts() -> DueFacts {
@@ -222,7 +180,8 @@ mod tests {
             (claim(ClaimState::Completed), asking(true, 30), 0, false, None),
             (newer, asking(true, 30), 0, false, None),
         ] {
-            let due = Due::look_up(&sample::claim(&sample::code(0, 100, CodeState::Pending), 1, NOON, pending), round);
+            let asked_of = sample::claim(&sample::code(0, 100, CodeState::Pending), 1, NOON, pending);
+            let due = Due::look_up(&asked_of, round).unwrap();
             let facts = DueFacts { claim: Some((claim.clone(), rules)), ..facts() };
             let decision = decide(&facts, &due);
             assert_eq!(!decision.effects.is_empty(), asked, "{claim:?} {round}");

@@ -1,12 +1,12 @@
 //! Partners come, change and go, and what identifies their sales.
 
-use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::alert::Alert;
 use crate::domain::at::{At, Date};
 use crate::domain::code::{Code, CodeState, CodeText};
 use crate::domain::commission::Terms;
 use crate::domain::delivery::Effect;
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::Id;
 use crate::domain::partner::{Coupon, Custom, CustomState, Partner, PartnerState, Rail, Token};
 use crate::domain::policy::Rules;

@@ -1,11 +1,11 @@
 //! Money is paid in deliberate steps: drafted, approved, sent; then it is settled, or it failed.
 
-use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::at::{At, Span};
 use crate::domain::conversion::{Conversion, Counted};
 use crate::domain::delivery::Effect;
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::Id;
 use crate::domain::money::{Currency, Money};
 use crate::domain::partner::{Partner, PartnerState, Rail};

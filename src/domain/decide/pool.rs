@@ -1,10 +1,10 @@
 //! The stock: campaign rules adopted, batches asked for, lists of codes taken in.
 
-use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::{At, Span};
 use crate::domain::batch::{Batch, BatchState, CHUNK, Chunk, Packed};
 use crate::domain::code::CodeText;
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::policy::{Policy, PoolRules, Rules};
 use crate::domain::pool::Pool;
 use serde::{Deserialize, Serialize};

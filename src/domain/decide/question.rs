@@ -1,12 +1,12 @@
 //! Apple's questions about refunds: asked, answered or not, and what becomes of an answer.
 
-use super::due::{Due, DueWhat};
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::at::At;
 use crate::domain::consent::{Consent, Purpose};
 use crate::domain::consumption::{Bought, Consumption, RefundRules};
 use crate::domain::delivery::{Effect, Item, ItemState};
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::Person;
 use crate::domain::outcome::Outcome;
 use crate::domain::purchase::Purchase;

@@ -1,11 +1,11 @@
 //! Codes that are to win customers back: given some time after the end of a subscription, or to whom an administrator
 //! names.
 
-use super::due::{Due, DueWhat};
 use super::share::Shelf;
 use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::At;
 use crate::domain::code::Code;
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::{Id, Person};
 use crate::domain::policy::Rules;
 use crate::domain::subscription::Subscription;

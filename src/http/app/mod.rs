@@ -7,8 +7,6 @@ mod offers;
 mod share;
 mod usage;
 
-pub use offers::Signer;
-
 use super::front::App;
 use super::route::Route;
 use std::sync::Arc;

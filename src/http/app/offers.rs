@@ -5,13 +5,12 @@ use crate::domain::decide::offer::SignOffer;
 use crate::domain::decide::{By, Command, Reply};
 use crate::domain::offer::{Offer, Signing, last_transaction, may_have_introductory};
 use crate::http::extract::{json_body, ok};
-use crate::http::front::App;
+use crate::http::front::{App, Signer};
 use crate::http::limits::BODY_MAX;
 use crate::http::problem::Problem;
 use crate::http::route::{Content, Route, Who, post};
 use crate::ledger::standing_of;
 use crate::wire::offer_signature::{self as signature, Fault, Request, Wanted};
-use crate::wire::private_key::PrivateKey;
 use crate::wire::text::{rfc3339, uuid};
 use axum::body::Body;
 use axum::extract::State;
@@ -41,13 +40,6 @@ pub fn routes() -> Vec<Route<Arc<App>>> {
         .answers(200, Content::One("introductory"))
         .refuses(&["not-found"]),
     ]
-}
-
-/// The In-App Purchase key.
-pub struct Signer {
-    pub key: PrivateKey,
-    pub key_id: String,
-    pub issuer: String,
 }
 
 /// Apple takes a signature for so long.

@@ -1,8 +1,8 @@
 //! Deliveries, the due list, and who is told of events.
 
 use super::{Row, count_key};
-use crate::domain::decide::due::{Due, DueWhat};
 use crate::domain::delivery::{Effect, Item, ItemId, ItemState};
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::Id;
 use crate::domain::question::Question;
 use crate::domain::subscription::Subscription;

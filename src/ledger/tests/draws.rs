@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::*;
 use crate::ledger::draws::{Reached, Record, State, read};
-use crate::ledger::verify::verify_file;
+use crate::ledger::inspect::verify_file;
 use std::path::Path;
 
 /// A ledger in a folder; opened again it goes on.

@@ -3,8 +3,8 @@
 use super::facts::*;
 use super::sound::{Watch, replays};
 use super::*;
-use crate::domain::decide::due::Due;
 use crate::domain::decide::review::{Review, Verdict};
+use crate::domain::due::Due;
 use crate::domain::policy::{Expiry, FraudRules, Milestone};
 use crate::domain::purchase::{RefundWord, Share};
 use crate::ledger::simulate::simulate;

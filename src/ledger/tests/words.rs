@@ -3,7 +3,7 @@
 use super::facts::*;
 use super::orders::{Same, Story, check, usual};
 use super::*;
-use crate::domain::decide::due::{Due, DueWhat};
+use crate::domain::due::{Due, DueWhat};
 use crate::domain::purchase::RefundWord;
 use crate::domain::subscription::Period;
 

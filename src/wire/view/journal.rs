@@ -6,12 +6,12 @@ use super::{
 use crate::domain::at::At;
 use crate::domain::consent::Purpose;
 use crate::domain::decide::claim::ClaimBy;
-use crate::domain::decide::due::DueWhat;
 use crate::domain::decide::evidence::Show;
 use crate::domain::decide::partner::Wanted;
 use crate::domain::decide::review::Verdict;
 use crate::domain::decide::{By, Command, Put};
 use crate::domain::decide::{conversion as judging, payout as paying};
+use crate::domain::due::DueWhat;
 use crate::domain::entry::{Entry, Subject};
 use crate::domain::id::Person;
 use crate::domain::outcome::{Answer, Outcome};
