@@ -32,9 +32,9 @@ pub async fn ask(admin: &Admin, method: Method, path: &str, body: Vec<u8>) -> Re
     Ok(Some(Answer { status, body }))
 }
 
-/// What the running appliance says of a list that it is to take in.
-pub async fn take(admin: &Admin, path: &str, list: Vec<u8>) -> Result<Option<Value>> {
-    match ask(admin, Method::POST, path, list).await? {
+/// What the running appliance answers when it does as asked; what it refuses is an error.
+pub async fn post(admin: &Admin, path: &str, body: Vec<u8>) -> Result<Option<Value>> {
+    match ask(admin, Method::POST, path, body).await? {
         Some(answer) if answer.status.is_success() => Ok(Some(serde_json::from_slice(&answer.body)?)),
         Some(answer) => bail!("{}", detail(&answer)),
         None => Ok(None),

@@ -5,8 +5,7 @@ use super::{admin, offline, show};
 use crate::config::{App, Config};
 use crate::ledger::parcel;
 use anyhow::{Context, Result, bail};
-use hyper::Method;
-use serde_json::{Value, json as object};
+use serde_json::json as object;
 use std::path::{Path, PathBuf};
 
 pub async fn run(config: &Config, asked: &Backup, json: bool) -> Result<bool> {
@@ -31,15 +30,11 @@ pub async fn run(config: &Config, asked: &Backup, json: bool) -> Result<bool> {
 
 async fn make(config: &Config, app: &App) -> Result<(PathBuf, u64, String)> {
     let path = format!("/admin/{}/backup", app.name);
-    let Some(answer) = admin::ask(&config.admin, Method::POST, &path, Vec::new()).await? else {
+    let Some(said) = admin::post(&config.admin, &path, Vec::new()).await? else {
         let ledger = offline::open(config, app)?;
         let made = offline::backups(config, app).make(&ledger)?;
         return Ok((made.path, made.bytes, made.sha256));
     };
-    if !answer.status.is_success() {
-        bail!("{}", admin::detail(&answer));
-    }
-    let said: Value = serde_json::from_slice(&answer.body).context("the running appliance answered no JSON")?;
     let text = |name: &str| said[name].as_str().map(str::to_owned);
     let made = text("path").zip(said["bytes"].as_u64()).zip(text("sha256"));
     let ((path, bytes), sha256) = made.context("the running appliance answered something else")?;

@@ -7,7 +7,6 @@ use super::{admin, offline, show, verify};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::alert::AlertKind;
-use crate::domain::certificate::SOON;
 use crate::ledger::verify::Report;
 use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
@@ -105,15 +104,12 @@ fn certificate(seen: &Value) -> Option<Finding> {
         }
         _ => "put the renewed chain and its key into server.tls.cert_file and key_file; they are read within a minute",
     };
-    let (fault, trouble) = (seen["fault"].as_str(), seen["trouble"].as_str());
     let (until, days) = (seen["expires_at"].as_str().unwrap_or("?"), seen["days_left"].as_i64().unwrap_or(0));
     let good = format!("it is good until {until}, {days} days");
-    let (verdict, what) = match (fault, trouble) {
-        (Some(fault), None) => (Verdict::Bad, fault.to_owned()),
-        (Some(fault), Some(trouble)) => (Verdict::Bad, format!("{fault}: {trouble}")),
-        (None, Some(trouble)) => (Verdict::Doubtful, format!("{good}, but there is no newer one: {trouble}")),
-        (None, None) if seen["source"] == "files" && days < SOON => (Verdict::Doubtful, good),
-        (None, None) => return Some(Finding::good("certificate", good)),
+    let Some(warning) = seen["warning"].as_str() else { return Some(Finding::good("certificate", good)) };
+    let (verdict, what) = match seen["fault"].is_null() {
+        true => (Verdict::Doubtful, format!("{good}; {warning}")),
+        false => (Verdict::Bad, warning.to_owned()),
     };
     Some(Finding::new("certificate", verdict, what, remedy))
 }
@@ -270,22 +266,29 @@ async fn get(config: &Config, app: &config::App, rest: &str) -> Result<Option<Va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::at::{At, Span};
+    use crate::domain::certificate::{Source, Standing};
 
     #[test]
     fn certificates_are_judged() {
-        let fault = json!("the certificate has expired");
-        for (source, days, fault, trouble, verdict, what) in [
-            ("files", json!(20), Value::Null, Value::Null, "good", "20 days"),
-            ("files", json!(19), Value::Null, Value::Null, "doubtful", "19 days"),
-            ("files", json!(60), Value::Null, json!("no key"), "doubtful", "no newer one: no key"),
-            ("files", json!(-1), fault.clone(), Value::Null, "bad", "expired"),
-            ("acme", json!(2), Value::Null, Value::Null, "good", "2 days"),
-            ("acme", json!(29), Value::Null, json!("refused"), "doubtful", "no newer one: refused"),
-            ("acme", json!(-1), fault, json!("refused"), "bad", "expired: refused"),
-            ("acme", Value::Null, json!("there is no certificate yet"), Value::Null, "bad", "no certificate yet"),
+        let why = |text: &str| Some(text.to_owned());
+        for (source, days, trouble, verdict, what) in [
+            (Source::Files, Some(20), None, "good", "20 days"),
+            (Source::Files, Some(19), None, "doubtful", "19 days"),
+            (Source::Files, Some(60), why("no key"), "doubtful", "no newer one: no key"),
+            (Source::Files, Some(-1), None, "bad", "expired"),
+            (Source::Acme, Some(2), None, "good", "2 days"),
+            (Source::Acme, Some(29), why("refused"), "doubtful", "no newer one: refused"),
+            (Source::Acme, Some(-1), why("refused"), "bad", "expired: refused"),
+            (Source::Acme, None, None, "bad", "no certificate yet"),
         ] {
-            let seen =
-                json!({"source": source, "expires_at": null, "days_left": days, "fault": fault, "trouble": trouble});
+            let now = At(0);
+            let until = days.map(|days| now.plus(Span::days(days)));
+            let standing = Standing { source, until, failures: 0, trouble };
+            let (fault, warning) = (standing.fault(now), standing.warning(now));
+            let seen = json!({
+                "source": source.word(), "expires_at": null, "days_left": days, "fault": fault, "warning": warning,
+            });
             let row = certificate(&seen).expect("there is one").row("alma");
             assert_eq!(row["verdict"], verdict, "{seen}");
             assert!(row["what"].as_str().is_some_and(|said| said.contains(what)), "{seen}: {row}");

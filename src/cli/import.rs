@@ -21,7 +21,7 @@ pub async fn run(config: &Config, asked: &ImportCodes, json: bool) -> Result<boo
         percent_encode(&asked.expires),
         if asked.dry_run { "&dry_run=true" } else { "" },
     );
-    let said = match admin::take(&config.admin, &path, content.clone()).await? {
+    let said = match admin::post(&config.admin, &path, content.clone()).await? {
         Some(said) => said,
         None => offline(config, app, asked, &content).await?,
     };

@@ -56,7 +56,7 @@ async fn dump(config: &Config, app: &App, asked: &ImportAlma, kind: Kind, text: 
         asked.days.map_or(String::new(), |days| format!("&days={days}")),
         if asked.dry_run { "&dry_run=true" } else { "" },
     );
-    if let Some(said) = admin::take(&config.admin, &path, text.clone()).await? {
+    if let Some(said) = admin::post(&config.admin, &path, text.clone()).await? {
         return Ok(said);
     }
     let (ledger, campaign) = offline::open_for(config, app, &asked.campaign).await?;
@@ -82,7 +82,7 @@ pub async fn partners(config: &Config, asked: &ImportPartners, json: bool) -> Re
         asked.commission.map_or(String::new(), |share| format!("&commission={}", f64::from(share.get()) / 100.0)),
         if asked.dry_run { "&dry_run=true" } else { "" },
     );
-    let said = match admin::take(&config.admin, &path, content.clone()).await? {
+    let said = match admin::post(&config.admin, &path, content.clone()).await? {
         Some(said) => said,
         None => {
             let (ledger, _) = offline::open_for(config, app, &asked.campaign).await?;

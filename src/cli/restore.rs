@@ -8,6 +8,7 @@ use crate::entropy::SystemEntropy;
 use crate::ledger::draws::State;
 use crate::ledger::parcel;
 use crate::ledger::restore::Ready;
+use crate::wire::text::rfc3339;
 use anyhow::{Context, Result, bail};
 use serde_json::json as object;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub fn run(config: &Config, asked: &Restore, json: bool) -> Result<bool> {
     let ready = Ready::make(&config.data_dir, &app.name, &mut backup, Arc::new(SystemClock), &SystemEntropy)?;
     verify(ready.file(), None)?;
     explain(&ready);
-    let (at, returned, withheld) = (ready.at.compact(), ready.returned, ready.withheld.clone());
+    let (at, returned, withheld) = (rfc3339(ready.at), ready.returned, ready.withheld.clone());
     let kept = ready.swap()?;
     let withheld: u32 = withheld.iter().map(|(_, count)| count).sum();
     let said = object!({
@@ -55,7 +56,7 @@ fn verify(file: &Path, identity: Option<&Path>) -> Result<()> {
 }
 
 fn explain(ready: &Ready) {
-    eprintln!("the books are of {}; what happened since then is not in them", ready.at.compact());
+    eprintln!("the books are of {}; what happened since then is not in them", rfc3339(ready.at));
     if ready.returned > 0 {
         eprintln!(
             "{} codes that were handed out since then are with those who have them, by the draw log",

@@ -5,8 +5,8 @@ use super::{admin, offline, show};
 use crate::config::{App, Config};
 use crate::ledger::inspect::{Backup, verify_backup, verify_file};
 use crate::ledger::verify::Report;
-use anyhow::{Context, Result, bail};
-use hyper::{Method, StatusCode};
+use crate::wire::text::rfc3339;
+use anyhow::{Context, Result};
 use serde_json::{Value, json as object};
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub fn file(asked: &Verify, file: &Path, json: bool) -> Result<bool> {
     let mut row = row(&report);
     row["file"] = file.display().to_string().into();
     if let Some(label) = label {
-        (row["app"], row["at"]) = (label.app.into(), label.at.compact().into());
+        (row["app"], row["at"]) = (label.app.into(), rfc3339(label.at).into());
     }
     tell(&[row], json)
 }
@@ -38,15 +38,13 @@ pub async fn run(config: &Config, json: bool) -> Result<bool> {
 /// Checked by the appliance while it runs, and otherwise here.
 pub async fn books(config: &Config, app: &App) -> Result<Report> {
     let path = format!("/admin/{}/verify", app.name);
-    match admin::ask(&config.admin, Method::POST, &path, Vec::new()).await? {
-        Some(answer) if answer.status == StatusCode::OK => {
-            let said: Value = serde_json::from_slice(&answer.body)?;
+    match admin::post(&config.admin, &path, Vec::new()).await? {
+        Some(said) => {
             let counts = said["entries"].as_u64().zip(said["rows"].as_u64()).zip(said["faults"].as_array());
             let ((entries, rows), faults) = counts.context("the running appliance answered something else")?;
             let faults = faults.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             Ok(Report { entries, rows, faults })
         }
-        Some(answer) => bail!("{}", admin::detail(&answer)),
         None => Ok(verify_file(&offline::file(config, app))?),
     }
 }

@@ -88,16 +88,6 @@ impl At {
         let offset = jiff::Timestamp::from_millisecond(self.0).map_or(0, |at| zone.to_offset(at).seconds());
         self.plus(Span::seconds(offset.into())).date()
     }
-    /// As it stands in the name of a file: 20261122T033000.000Z.
-    pub fn compact(self) -> String {
-        let at = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
-        at.strftime("%Y%m%dT%H%M%S%.3fZ").to_string()
-    }
-    pub fn parse_compact(text: &str) -> Option<At> {
-        let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", text).ok()?;
-        let at = At(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond());
-        (at.compact() == text).then_some(at)
-    }
     pub fn date(self) -> Date {
         Date(self.0.div_euclid(Span::days(1).0).clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
@@ -170,17 +160,6 @@ mod tests {
             assert_eq!(day(from).plus_months(months), day(to), "{months}");
         }
         assert_eq!(At(i64::MAX).plus_months(1), At(i64::MAX));
-    }
-
-    #[test]
-    fn instants_stand_in_names() {
-        for (at, text) in [(0, "19700101T000000.000Z"), (1_790_000_000_123, "20260921T141320.123Z")] {
-            assert_eq!(At(at).compact(), text);
-            assert_eq!(At::parse_compact(text), Some(At(at)));
-        }
-        for text in ["", "2026-09-21", "20260921T141320.1Z", "20260921T141320.123", "20261321T141320.123Z"] {
-            assert_eq!(At::parse_compact(text), None, "{text}");
-        }
     }
 
     #[test]

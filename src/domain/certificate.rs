@@ -33,7 +33,7 @@ pub fn pause(failures: u32) -> Span {
 }
 
 /// Days within which somebody who renews a certificate by hand wants to know.
-pub const SOON: i64 = 20;
+const SOON: i64 = 20;
 
 /// Where certificates come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use super::copy::{self, Label};
 use super::draws::{self, Reached};
-use super::file::{FLOOR, Place, free, make_folder, remove};
+use super::file::{FLOOR, Place, compact, free, make_folder, read_compact, remove};
 use super::inspect::verify_file;
 use super::{Error, Ledger, epoch, mark, parcel};
 use crate::clock::Stopwatch;
@@ -131,7 +131,7 @@ impl Backups {
 
     fn free_name(&self, now: At) -> (PathBuf, At) {
         let ending = if self.recipient.is_some() { "redb.age" } else { "redb" };
-        let name = |at: At| self.folder.join(format!("{}-{}.{ending}", self.place.app, at.compact()));
+        let name = |at: At| self.folder.join(format!("{}-{}.{ending}", self.place.app, compact(at)));
         parcel::free_name(now, name)
     }
 
@@ -150,7 +150,7 @@ fn kept(folder: &Path, app: &str) -> Vec<(At, PathBuf)> {
     let made = |path: &Path| {
         let name = path.file_name()?.to_str()?;
         let name = name.strip_suffix(".redb").or(name.strip_suffix(".redb.age"))?;
-        At::parse_compact(name.strip_prefix(app)?.strip_prefix('-')?)
+        read_compact(name.strip_prefix(app)?.strip_prefix('-')?)
     };
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut all: Vec<(At, PathBuf)> = all.filter_map(|path| Some((made(&path)?, path))).collect();

@@ -63,7 +63,7 @@ impl Place {
     }
     /// The name under which a file is kept that another takes the place of.
     pub fn before(&self, path: &Path, now: At) -> PathBuf {
-        parcel::free_name(now, |at| parcel::added(path, &format!(".before-{}", at.compact()))).0
+        parcel::free_name(now, |at| parcel::added(path, &format!(".before-{}", compact(at)))).0
     }
     fn file(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", self.app))
@@ -104,6 +104,17 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     Ok((db, Home { disk: Box::new(move || disk(&folder)), place: Some(place) }))
 }
 
+/// An instant as it stands in the name of a file: 20261122T033000.000Z.
+pub(super) fn compact(at: At) -> String {
+    jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().strftime("%Y%m%dT%H%M%S%.3fZ").to_string()
+}
+
+pub(super) fn read_compact(text: &str) -> Option<At> {
+    let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", text).ok()?;
+    let at = At(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond());
+    (compact(at) == text).then_some(at)
+}
+
 /// Bytes that can be written to the disk of a folder.
 pub(super) fn free(folder: &Path) -> Result<u64, Error> {
     let disk = statvfs(folder).map_err(|error| at(folder)(error.into()))?;
@@ -141,4 +152,20 @@ fn ballast(path: &Path) -> std::io::Result<()> {
         _ = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BALLAST);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_stand_in_names() {
+        for (at, text) in [(0, "19700101T000000.000Z"), (1_790_000_000_123, "20260921T141320.123Z")] {
+            assert_eq!(compact(At(at)), text);
+            assert_eq!(read_compact(text), Some(At(at)));
+        }
+        for text in ["", "2026-09-21", "20260921T141320.1Z", "20260921T141320.123", "20261321T141320.123Z"] {
+            assert_eq!(read_compact(text), None, "{text}");
+        }
+    }
 }

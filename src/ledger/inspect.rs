@@ -3,14 +3,12 @@
 use super::copy::Label;
 use super::error::{Error, at};
 use super::look::Look;
-use super::names::Names;
 use super::store::Snapshot;
 use super::verify::{self, Report, fault, verify};
 use super::{draws, migrate, parcel};
-use redb::{Database, ReadableDatabase};
+use redb::Database;
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The books with the storage below them and the draw log beside them.
 pub fn verify_file(path: &Path) -> Result<Report, Error> {
@@ -52,7 +50,7 @@ fn look(file: File, path: &Path, report: &mut Report) -> Result<(Database, Snaps
     let look = Look::at(file).map_err(at(path))?;
     let mut db = Database::builder().set_cache_size(64 << 20).create_with_backend(look)?;
     let sound = db.check_integrity()?;
-    let snapshot = Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32])));
+    let snapshot = Snapshot::nameless(&db)?;
     // The books of an older file are verified when it was brought up to date.
     if !migrate::is_older(snapshot.transaction())? {
         *report = verify(&snapshot)?;

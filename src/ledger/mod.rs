@@ -300,7 +300,7 @@ fn prepare(
         // Whoever cannot read the file is told which version can.
         tables.insert(Tab::Meta, b"version", env!("CARGO_PKG_VERSION").as_bytes())?;
         if let Some(label) = Label::read(&tables)? {
-            return Err(Error::Backup { at: label.at.compact() });
+            return Err(Error::Backup { at: file::compact(label.at) });
         }
         if let Some(place) = place {
             let mark = mark::read(&tables)?;

@@ -5,7 +5,7 @@ use super::copy::Label;
 use super::draws::{self, Log, Reached, Reading, Record, State};
 use super::epoch::{self, Beside, Epoch};
 use super::error::at;
-use super::file::{Home, Place};
+use super::file::{Home, Place, compact};
 use super::names::Names;
 use super::step::Tables;
 use super::store::{Snapshot, Store};
@@ -18,7 +18,7 @@ use crate::domain::decide::restore::{Return, Withhold};
 use crate::domain::decide::{By, Command};
 use crate::domain::pool::Pool;
 use crate::entropy::Entropy;
-use redb::{Builder, Database, ReadableDatabase};
+use redb::{Builder, Database};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -84,7 +84,7 @@ impl Ready {
         drop(copy);
         let db = Builder::new().open(&part).map_err(Error::from)?;
         migrate::bring_up(&db, None, clock.now())?;
-        let snapshot = Snapshot::new(db.begin_read().map_err(Error::from)?, Arc::new(Names::new([0; 32])));
+        let snapshot = Snapshot::nameless(&db)?;
         let label = Label::read(&snapshot)?;
         if let Some(other) = label.as_ref().filter(|label| label.app != app) {
             return Err(RestoreError::OtherApp(other.app.clone()));
@@ -119,7 +119,7 @@ impl Ready {
     }
 
     fn submit(&self, ledger: &Ledger, command: Command) -> Result<(), Fail> {
-        let reason = format!("restored from a backup of {}", self.at.compact());
+        let reason = format!("restored from a backup of {}", compact(self.at));
         let by = By::Admin { token: "command line".to_owned(), reason: Some(reason) };
         ledger.submit_blocking(Entry::new(command, by)).map(|_| ())
     }
@@ -180,7 +180,7 @@ impl Ready {
         }
         drop(log);
         let db = Builder::new().open(&part)?;
-        let snapshot = Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32])));
+        let snapshot = Snapshot::nameless(&db)?;
         let mark = mark::read(&snapshot)?;
         let mut log = Log::open(&draws, epoch.instance)?;
         log.follow(&snapshot, if is_own { seq } else { 0 }, epoch.number)?;

@@ -7,7 +7,7 @@ use super::record::decode;
 use super::rows::Row;
 use super::table::Tab;
 use crate::domain::policy::Rules;
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
@@ -76,6 +76,11 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn new(txn: ReadTransaction, names: Arc<Names>) -> Snapshot {
         Snapshot { txn, tables: [const { OnceLock::new() }; Tab::ALL.len()], rules: OnceLock::new(), names }
+    }
+
+    /// Of a file in which nobody is looked for by what they call themselves.
+    pub(super) fn nameless(db: &impl ReadableDatabase) -> Result<Snapshot, Error> {
+        Ok(Snapshot::new(db.begin_read()?, Arc::new(Names::new([0; 32]))))
     }
 
     pub(super) fn transaction(&self) -> &ReadTransaction {

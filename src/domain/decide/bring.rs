@@ -5,7 +5,7 @@ use super::{Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::at::{At, Span};
 use crate::domain::batch::{Chunk, Packed};
 use crate::domain::claim::{Claim, ClaimState};
-use crate::domain::code::{Code, CodeState, CodeText};
+use crate::domain::code::{Code, CodeState, CodeText, Handed};
 use crate::domain::completion::{Completion, CompletionState, Method};
 use crate::domain::due::{Due, DueWhat};
 use crate::domain::id::{Id, Person};
@@ -89,6 +89,12 @@ fn shared(rules: Option<&Arc<Rules>>) -> Result<&Rules, Refusal> {
     rules.map(AsRef::as_ref).filter(|rules| rules.policy.is_for_sharing()).ok_or(Refusal::UnknownCampaign)
 }
 
+/// A code that came from elsewhere, each in a batch of its own.
+fn brought(campaign: &str, text: &CodeText, to: Person, at: At, expires_at: At) -> Code {
+    let batch = Id::of("brought", &[text.as_str().as_bytes()]);
+    Handed { text: text.clone(), campaign: campaign.to_owned(), batch, expires_at, to, at }.row(at)
+}
+
 /// Whose seat among those who share it is.
 pub struct Seat {
     /// Their ids.
@@ -124,17 +130,11 @@ impl Family for BringCodeFamily {
             return again(facts, known, command);
         }
         let is_over = command.state == CodeState::Pending && command.expires_at <= stamp.at;
+        let (text, holder, expires_at) = (&command.text, command.holder, command.expires_at);
+        let at = command.assigned_at.unwrap_or(stamp.at);
         let code = Code {
-            text: command.text.clone(),
-            campaign: command.campaign.clone(),
-            batch: Id::of("brought", &[command.text.as_str().as_bytes()]),
-            expires_at: command.expires_at,
-            assigned_to: command.holder,
-            assigned_at: command.assigned_at.unwrap_or(stamp.at),
-            label: None,
-            claimed_by: None,
-            is_custom: false,
-            state: if is_over { CodeState::Expired { at: command.expires_at } } else { command.state },
+            state: if is_over { CodeState::Expired { at: expires_at } } else { command.state },
+            ..brought(&command.campaign, text, holder, at, expires_at)
         };
         let mut referrer = facts.holder.referrer(&command.campaign, command.holder);
         referrer.shared += 1;
@@ -199,18 +199,7 @@ impl Family for BringCompletionFamily {
         if let Some(brought) = standing(facts, command) {
             return same(brought);
         }
-        let fresh = || Code {
-            text: command.code.clone(),
-            campaign: command.campaign.clone(),
-            batch: Id::of("brought", &[command.code.as_str().as_bytes()]),
-            expires_at: command.at,
-            assigned_to: command.referrer,
-            assigned_at: command.at,
-            label: None,
-            claimed_by: None,
-            is_custom: false,
-            state: CodeState::Pending,
-        };
+        let fresh = || brought(&command.campaign, &command.code, command.referrer, command.at, command.at);
         let code = facts.code.clone().unwrap_or_else(fresh);
         let claim = Claim { state: ClaimState::Completed, ..Claim::of(&code, command.referee, command.at) };
         let mut referrer = facts.referrer.referrer(&command.campaign, code.assigned_to);

@@ -1,7 +1,7 @@
 //! The stock by hand: asked for, taken in, issued.
 
 use super::overview::one_pool;
-use super::{Admin, BODY_MAX, Parts, body, by, read_id};
+use super::{Admin, BODY_MAX, Parts, body, by, is_dry, read_id};
 use crate::domain::code::CodeText;
 use crate::domain::decide::pool::Refill;
 use crate::domain::decide::share::Issue;
@@ -91,7 +91,7 @@ async fn import(
     if codes.is_empty() {
         return Err(Problem::bad_request("there is no code in the list"));
     }
-    let (dry, total) = (dry.is_some_and(|dry| dry != "false"), codes.len());
+    let (dry, total) = (is_dry(dry), codes.len());
     let list = List { campaign: campaign.clone(), expires, codes };
     let taken = app.ledger.take_in(list, by(None), app.clock.now(), dry).await?;
     Ok(ok(&object!({

@@ -1,7 +1,7 @@
 //! A pool that was kept elsewhere: its codes and its completions, from dumps of its tables.
 
 use super::listed::{self, Listed};
-use super::{Admin, BODY_MAX, Parts, body, by};
+use super::{Admin, BODY_MAX, Parts, body, by, is_dry};
 use crate::config;
 use crate::domain::at::{At, Date, Span};
 use crate::domain::code::CodeText;
@@ -64,8 +64,7 @@ impl Dump {
     fn read(app: &App, uri: &Uri) -> Result<Dump, Problem> {
         let [campaign, days, dry] = query(uri, ["campaign", "days", "dry_run"])?;
         let days = days.map(|days| days.parse().map_err(|_| Problem::bad_request("days is a whole number")));
-        let is_dry = dry.is_some_and(|dry| dry != "false");
-        Dump::of(app.campaign(campaign.as_deref())?, days.transpose()?, is_dry, by(None), app.clock.now())
+        Dump::of(app.campaign(campaign.as_deref())?, days.transpose()?, is_dry(dry), by(None), app.clock.now())
     }
 }
 

@@ -109,6 +109,7 @@ fn certificate(shown: &Certificates) -> Value {
         "fault": shown.fault(),
         "failures": failures,
         "trouble": trouble,
+        "warning": shown.warning(),
     })
 }
 

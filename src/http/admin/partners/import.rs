@@ -1,7 +1,7 @@
 //! Affiliates of another programme become partners. One who is known by their address stays as they are.
 
 use super::super::listed::{self, Listed};
-use super::super::{BODY_MAX as LIST_MAX, body};
+use super::super::{BODY_MAX as LIST_MAX, body, is_dry};
 use super::*;
 use crate::domain::decide::By;
 use crate::domain::id::Id;
@@ -66,7 +66,7 @@ async fn import(
         of: of.unwrap_or("price".to_owned()),
         recurring: recurring(every.as_deref().unwrap_or("always")),
         rail: rail.unwrap_or("none".to_owned()),
-        is_dry: dry.is_some_and(|dry| dry != "false"),
+        is_dry: is_dry(dry),
         by: by(None),
         now: app.clock.now(),
     };
