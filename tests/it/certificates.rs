@@ -26,6 +26,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 const NAME: &str = "refer.example.com";
@@ -217,7 +218,7 @@ async fn a_renewal_fails_no_request() {
         return;
     }
     let place = Place::new();
-    let _pebble = place.pebble(5).await;
+    let _pebble = place.pebble(0).await;
     let world = asking(&place).await;
     world.settle().await;
     let first = standing(&world).await;
@@ -225,12 +226,14 @@ async fn a_renewal_fails_no_request() {
     let root = place.root().await;
 
     let over = Arc::new(AtomicBool::new(false));
+    let come = Arc::new(Barrier::new(9));
     let mut visitors = JoinSet::new();
     for _ in 0..8 {
-        let (over, root, address) = (over.clone(), root.clone(), place.server);
+        let (over, come, root, address) = (over.clone(), come.clone(), root.clone(), place.server);
         visitors.spawn(async move {
             let mut staying = Visitor::connect(address, &root).await.expect("it is trusted");
-            let (mut answers, mut seen) = (0, BTreeSet::new());
+            let (mut answers, mut seen) = (0, BTreeSet::from([staying.certificate.clone()]));
+            come.wait().await;
             // The last round begins after the renewal.
             let mut last = false;
             while !last {
@@ -245,17 +248,18 @@ async fn a_renewal_fails_no_request() {
             (answers, seen)
         });
     }
+    come.wait().await;
     move_to_renewal(&world, &first);
     world.settle().await;
     over.store(true, Ordering::SeqCst);
+    let second = standing(&world).await;
+    assert_eq!((&second["trouble"], second["failures"].as_u64()), (&Value::Null, Some(0)));
     let (mut answers, mut seen) = (0, BTreeSet::new());
     for (more, certificates) in visitors.join_all().await {
         answers += more;
         seen.extend(certificates);
     }
     assert_eq!(seen.len(), 2, "before and after {answers} answers");
-    let second = standing(&world).await;
-    assert_eq!((&second["trouble"], second["failures"].as_u64()), (&Value::Null, Some(0)));
     world.done().await;
 }
 

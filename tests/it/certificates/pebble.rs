@@ -11,9 +11,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -48,11 +51,7 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Place {
-        // All at once, so that they differ.
-        let free: [TcpListener; 5] =
-            std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
-        let [server, directory, management, names, names_management] =
-            free.each_ref().map(|listener| listener.local_addr().expect("it has an address"));
+        let [server, directory, management, names, names_management] = std::array::from_fn(|_| reserved());
         let made = generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate can be made");
         Place { folder: Folder::new(), server, directory, management, names, names_management, made }
     }
@@ -84,33 +83,24 @@ impl Place {
             "certificateValidityPeriod": 90 * 86_400,
         }});
         let config = file("pebble.json", &config.to_string());
-        let names =
-            start(Command::new("pebble-challtestsrv").args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]).args([
-                "-dns01",
-                &self.names.to_string(),
-                "-management",
-                &self.names_management.to_string(),
-                "-http01",
-                "",
-                "-https01",
-                "",
-                "-tlsalpn01",
-                "",
-            ]));
-        let authority = start(
-            Command::new("pebble")
-                .arg("-config")
-                .arg(config)
-                .args(["-dnsserver", &self.names.to_string()])
-                .env("PEBBLE_VA_NOSLEEP", "1")
-                .env("PEBBLE_AUTHZREUSE", "0")
-                .env("PEBBLE_WFE_NONCEREJECT", refused_nonces.to_string()),
-        );
-        let pebble = Pebble(vec![names, authority]);
-        for address in [self.names, self.directory, self.management] {
-            timeout(PATIENCE, answers(address)).await.unwrap_or_else(|_| panic!("in vain: {address} answers"));
+        let (names, names_management) = (self.names.to_string(), self.names_management.to_string());
+        let mut resolver = Command::new("pebble-challtestsrv");
+        resolver.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", &names]);
+        resolver.args(["-management", &names_management, "-http01", "", "-https01", "", "-tlsalpn01", ""]);
+        let mut authority = Command::new("pebble");
+        authority.arg("-config").arg(config).args(["-dnsserver", &names]);
+        authority.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_AUTHZREUSE", "0");
+        authority.env("PEBBLE_WFE_NONCEREJECT", refused_nonces.to_string());
+        let mut started = Pebble([
+            Program::start(resolver, self.folder.path().join("names.log")),
+            Program::start(authority, self.folder.path().join("pebble.log")),
+        ]);
+        let [resolver, authority] = &mut started.0;
+        resolver.answers_at(self.names).await;
+        for address in [self.directory, self.management] {
+            authority.answers_at(address).await;
         }
-        pebble
+        started
     }
 
     /// The root that certificates lead to; another one each time the authority begins.
@@ -126,26 +116,64 @@ impl Place {
     }
 }
 
-/// Gone when it is dropped.
-pub struct Pebble(Vec<Child>);
+/// Below what systems give to whoever asks for a free port, so that nobody takes one between two uses.
+const RESERVED: std::ops::Range<u16> = 20_000..32_000;
+static TAKEN: AtomicU16 = AtomicU16::new(0);
 
-impl Drop for Pebble {
-    fn drop(&mut self) {
-        for process in &mut self.0 {
-            _ = process.kill();
-            _ = process.wait();
+/// An address that is free, for TCP and for UDP, and stays so.
+fn reserved() -> SocketAddr {
+    let ports = RESERVED.len() as u16;
+    // Somewhere else in every process.
+    let first = std::process::id() as u16 % ports;
+    let mut addresses = (0..ports).map(|_| {
+        let taken = TAKEN.fetch_add(1, Ordering::SeqCst);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, RESERVED.start + (first + taken % ports) % ports))
+    });
+    let free = addresses.find(|address| TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok());
+    free.expect("a port is free")
+}
+
+/// Gone when it is dropped.
+pub struct Pebble([Program; 2]);
+
+struct Program {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    fn start(mut command: Command, log: PathBuf) -> Program {
+        let file = File::create(&log).expect("a file can be written");
+        command.stderr(file.try_clone().expect("a file can be shared")).stdout(file);
+        Program { process: command.spawn().expect("it was there"), log }
+    }
+
+    async fn answers_at(&mut self, address: SocketAddr) {
+        let mut ended = None;
+        let asking = async {
+            while ended.is_none() && TcpStream::connect(address).await.is_err() {
+                ended = self.process.try_wait().expect("it is ours");
+                tokio::task::yield_now().await;
+            }
+        };
+        if timeout(PATIENCE, asking).await.is_err() || ended.is_some() {
+            panic!("in vain: {address} answers; {ended:?}\n{}", text(&self.log));
         }
     }
 }
 
-fn start(command: &mut Command) -> Child {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it was there")
+impl Drop for Program {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", self.log.display(), text(&self.log));
+        }
+    }
 }
 
-async fn answers(address: SocketAddr) {
-    while TcpStream::connect(address).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+fn text(log: &Path) -> String {
+    std::fs::read_to_string(log).unwrap_or_else(|why| why.to_string())
 }
 
 /// By TLS, trusting this root alone, at the machine's own time.
