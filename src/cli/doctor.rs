@@ -51,9 +51,9 @@ impl Finding {
 
 /// Whether nothing is bad.
 pub async fn run(config: &Config, json: bool) -> Result<bool> {
-    let secrets = machine::secrets(&config.secret_files);
-    let mut good = secrets.verdict != Verdict::Bad;
-    let mut rows = vec![secrets.row("")];
+    let machine = [machine::secrets(&config.secret_files), machine::disk(config)];
+    let mut good = machine.iter().all(|finding| finding.verdict != Verdict::Bad);
+    let mut rows: Vec<Value> = machine.iter().map(|finding| finding.row("")).collect();
     for app in &config.apps {
         let mut findings = outside::examine(app).await?;
         findings.extend(examine(config, app).await?);

@@ -271,7 +271,7 @@ fn backups(out: &mut Text, apps: &[std::sync::Arc<App>]) {
 
 fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {
     type Read = fn(&crate::ledger::Pulse) -> f64;
-    let figures: [(&str, &str, &str, Read); 6] = [
+    let figures: [(&str, &str, &str, Read); 7] = [
         ("referd_commits_total", "counter", "Durable commits.", |p| p.commits.load(Ordering::Relaxed) as f64),
         ("referd_commands_total", "counter", "Commands decided.", |p| p.commands.load(Ordering::Relaxed) as f64),
         ("referd_commit_seconds_total", "counter", "Time spent deciding and committing.", |p| {
@@ -283,6 +283,9 @@ fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {
         ("referd_defects_total", "counter", "Commands stopped by a defect.", |p| {
             p.defects.load(Ordering::Relaxed) as f64
         }),
+        ("referd_writes_refused_total", "counter", "Commands refused while the disk took no writes.", |p| {
+            p.refused.load(Ordering::Relaxed) as f64
+        }),
         ("referd_last_commit_timestamp_seconds", "gauge", "When the last durable write was done.", |p| {
             p.last_commit.load(Ordering::Relaxed) as f64 / 1e3
         }),
@@ -291,6 +294,13 @@ fn writer(out: &mut Text, apps: &[std::sync::Arc<App>]) {
         out.head(name, kind, help);
         for app in apps {
             out.line(name, &[("app", &app.config.name)], read(app.ledger.pulse()));
+        }
+    }
+    let name = "referd_disk_free_bytes";
+    out.head(name, "gauge", "What can still be written to the disk of the database.");
+    for app in apps {
+        if let Some(free) = app.ledger.free() {
+            out.line(name, &[("app", &app.config.name)], free);
         }
     }
 }

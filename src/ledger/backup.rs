@@ -45,6 +45,11 @@ pub struct Backups {
     standing: Mutex<Standing>,
 }
 
+/// What must be free on the disk for a backup of so large a database. What is encrypted is written twice.
+pub fn needed(size: u64, is_encrypted: bool) -> u64 {
+    FLOOR + size * if is_encrypted { 2 } else { 1 }
+}
+
 impl Backups {
     pub fn new(data: &Path, app: &str, keep: usize, recipient: Option<String>) -> Backups {
         let place = Place { folder: data.to_owned(), app: app.to_owned() };
@@ -94,7 +99,7 @@ impl Backups {
             remove(left)?;
         }
         let size = std::fs::metadata(self.place.database()).map_or(0, |file| file.len());
-        if free(folder)? < FLOOR + size * if self.recipient.is_some() { 2 } else { 1 } {
+        if free(folder)? < needed(size, self.recipient.is_some()) {
             return Err(Error::NoRoom { path: folder.display().to_string() });
         }
         let now = self.copy(ledger, &part)?;

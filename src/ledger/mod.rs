@@ -40,7 +40,7 @@ mod writer;
 
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
-pub use file::{Disk, Home, open_file};
+pub use file::{Disk, Home, free, open_file, takes_writes};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use mark::Mark;
 pub use migrate::SCHEMA;
@@ -159,6 +159,7 @@ impl Ledger {
             failed: failed_in,
             pulse: pulse.clone(),
             disk,
+            unwritable: None,
             draws,
             mark,
             rules: Mutex::new(None),
@@ -247,6 +248,10 @@ impl Ledger {
     /// How long ago the last durable write was, in milliseconds.
     pub fn silence(&self) -> i64 {
         self.clock.now().0 - self.pulse.last_commit.load(Ordering::Relaxed) as i64
+    }
+    /// Bytes that can be written to the disk; unknown where there is none, or it does not say.
+    pub fn free(&self) -> Option<u64> {
+        self.beside.as_ref().and_then(|(place, _)| file::free(&place.folder).ok())
     }
     pub fn cache_bytes(&self) -> usize {
         self.db.cache_stats().used_bytes()

@@ -79,6 +79,8 @@ pub struct Pulse {
     pub commit_micros: AtomicU64,
     pub slowest_micros: AtomicU64,
     pub defects: AtomicU64,
+    /// Commands that the disk took no write for.
+    pub refused: AtomicU64,
     /// When the last durable write was done, milliseconds.
     pub last_commit: AtomicU64,
 }
@@ -92,6 +94,8 @@ pub(super) struct Writer {
     pub failed: watch::Sender<bool>,
     pub pulse: Arc<Pulse>,
     pub disk: super::Disk,
+    /// Why it takes no writes now.
+    pub unwritable: Option<Fail>,
     /// Absent where there is no folder.
     pub draws: Option<Draws>,
     pub mark: Mark,
@@ -133,14 +137,31 @@ impl Writer {
         }
     }
 
+    /// Whether the disk takes writes; a change is told.
+    fn look(&mut self) -> Result<(), Fail> {
+        let found = (self.disk)();
+        let now = found.as_ref().err().cloned();
+        if now != self.unwritable {
+            match &now {
+                Some(fail) => tracing::error!(%fail, "NOTHING IS WRITTEN: what is known is still told"),
+                None => tracing::info!("the disk takes writes again"),
+            }
+            self.unwritable = now;
+        }
+        found
+    }
+
     fn commit(&mut self, batch: impl Iterator<Item = Ask>, answers: &mut Vec<Answered>) -> Result<(), Error> {
         let (started, watch) = (self.clock.now(), Stopwatch::start());
-        if let Err(fail) = (self.disk)() {
-            answers.extend(batch.map(|ask| (ask.reply(), Err(fail.clone()))));
-            return Ok(());
-        }
         let asks: Vec<Ask> = batch.collect();
         let count = asks.len() as u64;
+        if let Err(fail) = self.look() {
+            self.pulse
+                .refused
+                .fetch_add(asks.iter().filter(|ask| matches!(ask, Ask::Command(_))).count() as u64, Ordering::Relaxed);
+            answers.extend(asks.into_iter().map(|ask| (ask.reply(), Err(fail.clone()))));
+            return Ok(());
+        }
         let mut mark = self.mark;
         mark.at = mark.at.max(started);
         let txn = begin(&self.db)?;

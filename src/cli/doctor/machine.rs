@@ -1,12 +1,17 @@
-//! What this machine shows: who can read the secrets.
+//! What this machine shows: who can read the secrets, and whether there is room.
 
 use super::{Finding, Verdict};
+use crate::cli::offline;
+use crate::config::Config;
+use crate::ledger::backup::needed;
+use crate::ledger::{Fail, free, takes_writes};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// The bits by which anybody but the owner and their group may read or write.
 const OTHERS: u32 = 0o007;
 const GROUP: u32 = 0o070;
+const MB: u64 = 1_000_000;
 
 pub fn secrets(files: &[PathBuf]) -> Finding {
     let mode = |path: &PathBuf| std::fs::metadata(path).map_or(0, |found| found.mode());
@@ -26,11 +31,49 @@ pub fn secrets(files: &[PathBuf]) -> Finding {
     }
 }
 
+/// Whether the disk takes writes now, and the next backup of the largest database as well.
+pub fn disk(config: &Config) -> Finding {
+    // The first start makes data_dir.
+    let folder = config.data_dir.ancestors().find(|folder| folder.exists()).unwrap_or(&config.data_dir);
+    let size = |app| std::fs::metadata(offline::file(config, app)).map_or(0, |file| file.len());
+    let largest = config.apps.iter().map(size).max().unwrap_or(0);
+    let wanted = needed(largest, config.backup.recipient.is_some());
+    room(takes_writes(folder).map(|()| free(folder).unwrap_or(0)), wanted)
+}
+
+fn room(free: Result<u64, Fail>, wanted: u64) -> Finding {
+    match free {
+        Err(fail) => {
+            let remedy = "make room, or mount it for writing; nothing is written until then, and nothing is lost";
+            Finding::new("disk", Verdict::Bad, fail.to_string(), remedy)
+        }
+        Ok(free) if free < wanted => {
+            let what = format!("{} MB are free, and the next backup wants {} MB", free / MB, wanted / MB);
+            Finding::new("disk", Verdict::Doubtful, what, "make room, or keep fewer backups (backup.keep)")
+        }
+        Ok(free) => Finding::good("disk", format!("{} MB are free", free / MB)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn room_for_the_next_backup() {
+        for (free, verdict, what) in [
+            (Ok(70 * MB), "good", "70 MB are free"),
+            (Ok(69 * MB), "doubtful", "69 MB are free, and the next backup wants 70 MB"),
+            (Err(Fail::NoSpace), "bad", "the disk is nearly full"),
+            (Err(Fail::ReadOnly), "bad", "the disk can only be read"),
+        ] {
+            let row = room(free, 70 * MB).row("");
+            assert_eq!((&row["verdict"], &row["what"]), (&verdict.into(), &what.into()));
+            assert_eq!(row["remedy"] == "", verdict == "good");
+        }
+    }
 
     #[test]
     fn who_reads_them() {

@@ -14,6 +14,7 @@ fn a_full_or_locked_disk_is_told_and_nothing_needs_to_start_again() {
     house.ask(Command::Adopt(Adopt { policy: sample::policy() })).unwrap();
     house.import("first", 0..5, 100);
     let first = house.my_code("ann");
+    let mut refused = 0;
     for fail in [Fail::NoSpace, Fail::ReadOnly] {
         *state.lock().unwrap() = Err(fail.clone());
         let seq = *house.ledger.changed().borrow();
@@ -25,6 +26,8 @@ fn a_full_or_locked_disk_is_told_and_nothing_needs_to_start_again() {
         let ask = MyCode { campaign: CAMPAIGN.into(), person: house.person("ann") };
         assert!(house.ledger.repeated(&Command::MyCode(ask)).unwrap().is_some(), "what is known is told");
         assert_eq!((*house.ledger.changed().borrow(), *house.ledger.failed().borrow()), (seq, false));
+        refused += 2;
+        assert_eq!(house.ledger.pulse().refused.load(Ordering::Relaxed), refused);
         *state.lock().unwrap() = Ok(());
         assert_eq!(house.my_code("ann"), first);
         assert_ne!(house.my_code(&format!("after {fail}")), first);
