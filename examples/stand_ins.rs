@@ -1,4 +1,4 @@
-//! App Store Connect and RevenueCat, as stand-ins that an installed referd is tried with: `packaging/try.sh`.
+//! App Store Connect and RevenueCat, as stand-ins that an installed referd is tried with: `packaging/steps.sh`.
 //!
 //!     stand_ins CONFIG_TOML
 //!

@@ -6,22 +6,16 @@
 set -euo pipefail
 deb=$(realpath "$1")
 cd "$(dirname "$0")/.."
+. packaging/steps.sh
 
 tree=$(mktemp -d)
-stand_ins=() serving=()
+ending=()
 finish() {
-    kill "${stand_ins[@]}" "${serving[@]}" 2>/dev/null || true
+    kill "${ending[@]}" 2>/dev/null || true
     rm -rf "$tree"
 }
 trap finish EXIT
 
-step() { printf '\n== %s\n' "$*"; }
-# Until something holds, for a minute.
-await() {
-    for _ in {1..300}; do "$@" && return; sleep 0.2; done
-    echo "in vain: $*" >&2
-    return 1
-}
 dpkg_here() { dpkg --root="$tree" --force-script-chrootless --force-depends "$@"; }
 
 step "the package, in a fresh tree"
@@ -37,12 +31,8 @@ cd "$etc"
 cd - >/dev/null
 
 step "keys, which are those of the stand-ins, and an address without a certificate"
-coproc STAND_INS { exec cargo run --quiet --locked --example stand_ins -- "$etc/config.toml"; }
-stand_ins=("$STAND_INS_PID")
-for _ in 1 2; do
-    read -r variable <&"${STAND_INS[0]}"
-    export "${variable?}"
-done
+start_stand_ins "$etc/config.toml"
+export "${stand_ins[@]}"
 sed -i '/^\(domains\|contact\|directory_url\) *=/d; s|^mode  *= .*|mode = "off"|; s|^listen  *= "0.*|listen = "127.0.0.1:0"|' "$etc/config.toml"
 chmod 600 "$etc"/secrets/*
 export REFERD_CONFIG=$etc/config.toml REFERD__DATA_DIR=$tree/var/lib/referd REFERD__ADMIN__LISTEN=unix:$tree/admin.sock
@@ -50,7 +40,8 @@ export REFERD_CONFIG=$etc/config.toml REFERD__DATA_DIR=$tree/var/lib/referd REFE
 
 step "it serves"
 "$referd" serve 2>"$tree/log" &
-serving=("$!")
+serving=$!
+ending+=("$serving")
 address() { url=$(sed -n 's|.*"public":"\([^"]*\)".*|http://\1|p' "$tree/log") && [ -n "$url" ]; }
 await address
 curl -sS --fail "$url/readyz"
@@ -69,8 +60,8 @@ dpkg_here --install "$deb"
 grep -q '^mode = "off"' "$etc/config.toml"
 
 step "it stops in good order, and its books are sound"
-kill "${serving[0]}"
-wait "${serving[0]}"
+kill "$serving"
+wait "$serving"
 "$referd" verify
 
 step "removed, it leaves configuration and data; purged, secrets and data"
