@@ -1,13 +1,15 @@
 //! What is taken away of somebody who is erased: what they call themselves, what Apple calls them, and the bodies that
-//! came about them.
+//! came about them; of a partner, how they are reached and where their payouts could be collected.
 
 use super::Error;
 use super::inbox;
 use super::journal::{about, entry};
-use super::load::{circle, rows_of};
+use super::load::{circle, of_partner, rows_of};
 use super::step::Tables;
 use super::table::Tab;
 use crate::domain::entry::Subject;
+use crate::domain::id::Id;
+use crate::domain::payout::Payout;
 use crate::domain::person::Erasure;
 use crate::domain::subscription::Subscription;
 use std::collections::BTreeSet;
@@ -32,4 +34,11 @@ pub fn forget(tables: &mut Tables<'_>, erasure: &Erasure) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+pub fn forget_partner(tables: &mut Tables<'_>, partner: Id) -> Result<(), Error> {
+    for payout in of_partner::<_, Payout>(tables, partner)? {
+        tables.remove(Tab::Contact, payout.id.as_bytes())?;
+    }
+    tables.remove(Tab::Contact, partner.as_bytes())
 }

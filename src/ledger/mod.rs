@@ -95,8 +95,6 @@ pub struct Ledger {
 pub enum Aside {
     /// Of the partner that the decision puts.
     Contact(Contact),
-    /// Nothing names the partner any more.
-    Forget(Id),
     /// Where a payout can be collected.
     Link(Id, String),
 }

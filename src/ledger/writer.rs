@@ -3,11 +3,11 @@
 
 use super::Aside;
 use super::draws::Draws;
-use super::erase::forget;
+use super::erase::{forget, forget_partner};
 use super::error::{Error, Fail};
 use super::follow::follow;
 use super::inbox;
-use super::load::{Load, of_partner};
+use super::load::Load;
 use super::mark::{self, Mark};
 use super::names::Names;
 use super::record::encode;
@@ -44,7 +44,6 @@ use crate::domain::decide::webhook::{AdoptWebhooksFamily, EnableWebhookFamily, T
 use crate::domain::decide::winback::GiveCodeFamily;
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
 use crate::domain::id::UserId;
-use crate::domain::payout::Payout;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
 use arc_swap::ArcSwap;
@@ -241,8 +240,10 @@ impl Writer {
         }
         keep_aside(tables, aside, &decided.puts)?;
         for put in &decided.puts {
-            if let Put::Erasure(erasure) = put {
-                forget(tables, erasure)?;
+            match put {
+                Put::Erasure(erasure) => forget(tables, erasure)?,
+                Put::Partner(partner) if partner.is_erased() => forget_partner(tables, partner.id)?,
+                _ => {}
             }
         }
         for user in &people {
@@ -300,12 +301,6 @@ fn keep_aside(tables: &mut Tables<'_>, aside: Option<Aside>, puts: &[Put]) -> Re
     match (aside, partner) {
         (Some(Aside::Contact(contact)), Some(id)) => tables.insert(Tab::Contact, id.as_bytes(), &encode(&contact)),
         (Some(Aside::Link(payout, link)), _) => tables.insert(Tab::Contact, payout.as_bytes(), link.as_bytes()),
-        (Some(Aside::Forget(id)), _) => {
-            for payout in of_partner::<_, Payout>(tables, id)? {
-                tables.remove(Tab::Contact, payout.id.as_bytes())?;
-            }
-            tables.remove(Tab::Contact, id.as_bytes())
-        }
         (Some(Aside::Contact(_)) | None, _) => Ok(()),
     }
 }

@@ -296,8 +296,7 @@ async fn erase(State(admin): State<Arc<Admin>>, Path(target): Parts) -> Result<R
     let app = admin.app(&target)?;
     let partner = target.id("partner")?;
     let command = Command::ErasePartner(ErasePartner { partner });
-    let entry = Entry::new(command, by(None)).aside(Some(Aside::Forget(partner)));
-    submit(app, entry, StatusCode::OK).await
+    submit(app, Entry::new(command, by(None)), StatusCode::OK).await
 }
 
 #[derive(Default, Deserialize)]
