@@ -24,17 +24,17 @@ pub fn run(config: &Config, asked: &Restore, json: bool) -> Result<bool> {
     let ready = Ready::make(&config.data_dir, &app.name, &mut backup, Arc::new(SystemClock), &SystemEntropy)?;
     verify(ready.file(), None)?;
     explain(&ready);
-    let (at, returned, withheld) = (rfc3339(ready.at), ready.returned, ready.withheld.clone());
+    let (at, returned, erased, withheld) = (rfc3339(ready.at), ready.returned, ready.erased, ready.withheld.clone());
     let kept = ready.swap()?;
     let withheld: u32 = withheld.iter().map(|(_, count)| count).sum();
     let said = object!({
-        "app": app.name, "restored_to": at, "returned": returned, "withheld": withheld,
+        "app": app.name, "restored_to": at, "returned": returned, "withheld": withheld, "erased": erased,
         "kept": kept.map(|path| path.display().to_string()),
     });
     if show::as_json(json) {
         show::lines(&[said])?;
     } else {
-        show::table(&[said], &["app", "restored_to", "returned", "withheld", "kept"])?;
+        show::table(&[said], &["app", "restored_to", "returned", "withheld", "erased", "kept"])?;
     }
     Ok(true)
 }
@@ -63,6 +63,14 @@ fn explain(ready: &Ready) {
             ready.returned
         );
     }
+    if ready.erased > 0 {
+        eprintln!("{} who were erased since then were erased again", ready.erased);
+    }
+    for partner in &ready.still_named {
+        eprintln!(
+            "the partner {partner} was erased since then, and has an open payout in these books: settle it, and erase them"
+        );
+    }
     let why = match ready.state {
         Some(State::Whole) => return,
         Some(State::Torn) => "the draw log is cut short in its last line",
@@ -76,5 +84,6 @@ fn explain(ready: &Ready) {
     for (campaign, count) in &ready.withheld {
         eprintln!("  {campaign}: the next {count}, of the stock or of the batches to come");
     }
+    eprintln!("Whoever was erased since then has to be erased again.");
     eprintln!("Do not import again a list that was imported after the backup was made.");
 }

@@ -1,7 +1,7 @@
 //! One entry of the journal: what happened, who asked, and every row that followed.
 
 use super::at::At;
-use super::code::{Code, CodeText};
+use super::code::{Code, CodeText, Handed};
 use super::conversion::Conversion;
 use super::decide::claim::{ClaimBy, MakeClaim};
 use super::decide::evidence::Show;
@@ -10,7 +10,7 @@ use super::decide::payout::Draft;
 use super::decide::{By, Command, Put};
 use super::delivery::{Effect, Item};
 use super::due::{Due, DueWhat};
-use super::id::Person;
+use super::id::{Id, Person};
 use super::partner::Partner;
 use super::purchase::About;
 use super::question::Question;
@@ -25,6 +25,30 @@ pub struct Entry {
     pub by: By,
     pub command: Command,
     pub puts: Vec<Put>,
+}
+
+/// Who was forgotten: a user, by each of their ids, or a partner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Forgotten {
+    User(Person),
+    Partner(Id),
+}
+
+/// What must outlive the restore of an older backup: codes that are in somebody's hands, and who was forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lasting {
+    pub codes: Vec<Handed>,
+    pub forgotten: Vec<Forgotten>,
+}
+
+impl Lasting {
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty() && self.forgotten.is_empty()
+    }
+    pub fn add(&mut self, more: Lasting) {
+        self.codes.extend(more.codes);
+        self.forgotten.extend(more.forgotten);
+    }
 }
 
 /// What an entry is about.
@@ -45,6 +69,18 @@ impl Entry {
         let is_drawn = move |code: &&Code| is_known || (moves && code.assigned_at == self.at);
         let of_stock = move |code: &&Code| !code.is_custom && is_drawn(code);
         self.puts.iter().filter_map(|put| if let Put::Code(code) = put { Some(code) } else { None }).filter(of_stock)
+    }
+
+    pub fn lasting(&self) -> Lasting {
+        let mut forgotten = Vec::new();
+        for put in &self.puts {
+            match (put, &self.command) {
+                (Put::Erasure(row), _) => forgotten.extend(row.members.iter().copied().map(Forgotten::User)),
+                (Put::Partner(row), Command::ErasePartner(_)) => forgotten.push(Forgotten::Partner(row.id)),
+                _ => {}
+            }
+        }
+        Lasting { codes: self.drawn().map(Handed::of).collect(), forgotten }
     }
 
     pub fn subjects(&self) -> BTreeSet<Subject> {

@@ -1,6 +1,6 @@
-//! The draw log: which codes were taken from the stock, in a file beside the database that is only appended to, and
-//! flushed before anybody is told a code. A database that is restored is older than the log, and learns from it which
-//! codes are in somebody's hands.
+//! The draw log: which codes were taken from the stock, and who was forgotten, in a file beside the database that is only
+//! appended to, and flushed before anybody is told a code. A database that is restored is older than the log, and learns
+//! from it which codes are in somebody's hands, and whom to forget again.
 //!
 //! The journal comes first. A log that ends before it is completed when the ledger opens; one that goes further means
 //! that an older database lies beside it.
@@ -12,6 +12,7 @@ use super::mark::Mark;
 use super::store::Store;
 use crate::domain::at::At;
 use crate::domain::code::{CodeText, Handed};
+use crate::domain::entry::{Forgotten, Lasting};
 use crate::domain::id::{Id, Person};
 use rustix::fs::{Advice, fadvise};
 use std::fmt::Write as _;
@@ -29,28 +30,38 @@ pub struct Reached {
     pub seq: u64,
 }
 
-/// One line: what one commit took from the stock. Without codes: the books were restored, and go on from here.
+/// One line: what lasts of one commit. Where nothing does, the books were restored, and go on from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub reached: Reached,
     pub at: At,
-    pub codes: Vec<Handed>,
+    pub lasting: Lasting,
 }
 
+const USER: &str = "!user=";
+const PARTNER: &str = "!partner=";
+
 impl Record {
-    /// Five words for each code: campaign, batch, its end, the code, whose it is.
+    /// Five words for each code: campaign, batch, its end, the code, whose it is. Then one for each who was forgotten.
     pub fn body(&self) -> String {
         let mut out = format!("{} {} {}", self.reached.epoch, self.reached.seq, self.at.0);
-        for code in &self.codes {
+        for code in &self.lasting.codes {
             let Handed { text, campaign, batch, expires_at, to, .. } = code;
             _ = write!(out, " {campaign} {batch} {} {} {to}", expires_at.0, text.as_str());
+        }
+        for who in &self.lasting.forgotten {
+            _ = match who {
+                Forgotten::User(person) => write!(out, " {USER}{person}"),
+                Forgotten::Partner(partner) => write!(out, " {PARTNER}{partner}"),
+            };
         }
         out
     }
 
     pub fn parse(body: &str) -> Option<Record> {
         let words: Vec<&str> = body.split(' ').collect();
-        let (head, codes) = words.split_at_checked(3)?;
+        let (head, words) = words.split_at_checked(3)?;
+        let (codes, forgotten) = words.split_at(words.iter().take_while(|word| !word.starts_with('!')).count());
         let reached = Reached { epoch: head[0].parse().ok()?, seq: head[1].parse().ok()? };
         let at = At(head[2].parse().ok()?);
         let (codes, rest) = codes.as_chunks::<5>();
@@ -64,8 +75,13 @@ impl Record {
                 at,
             })
         };
+        let forgot = |word: &&str| match word.strip_prefix(USER) {
+            Some(person) => Person::parse(person).map(Forgotten::User),
+            None => Id::parse(word.strip_prefix(PARTNER)?).map(Forgotten::Partner),
+        };
         let codes = codes.iter().map(handed).collect::<Option<_>>()?;
-        rest.is_empty().then_some(Record { reached, at, codes })
+        let forgotten = forgotten.iter().map(forgot).collect::<Option<_>>()?;
+        rest.is_empty().then_some(Record { reached, at, lasting: Lasting { codes, forgotten } })
     }
 }
 
@@ -142,9 +158,9 @@ impl Log {
             after = *last;
             for seq in page {
                 let Some(entry) = journal::entry(store, seq)? else { continue };
-                let codes: Vec<Handed> = entry.drawn().map(Handed::of).collect();
-                if !codes.is_empty() {
-                    self.append(&Record { reached: Reached { epoch, seq }, at: entry.at, codes })?;
+                let lasting = entry.lasting();
+                if !lasting.is_empty() {
+                    self.append(&Record { reached: Reached { epoch, seq }, at: entry.at, lasting })?;
                 }
             }
         }
@@ -166,13 +182,13 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Adds what one commit took from the stock, before anybody is told of it.
-    pub fn add(&mut self, mark: Mark, codes: Vec<Handed>) -> Result<(), Error> {
-        if codes.is_empty() {
+    /// Adds what lasts of one commit, before anybody is told of it.
+    pub fn add(&mut self, mark: Mark, lasting: Lasting) -> Result<(), Error> {
+        if lasting.is_empty() {
             return Ok(());
         }
         let reached = Reached { epoch: self.epoch, seq: mark.seq };
-        self.log.append(&Record { reached, at: mark.at, codes })
+        self.log.append(&Record { reached, at: mark.at, lasting })
     }
 }
 
@@ -280,7 +296,7 @@ pub enum State {
 
 impl Reading {
     pub fn codes(&self) -> impl Iterator<Item = &Handed> {
-        self.records.iter().flat_map(|record| &record.codes)
+        self.records.iter().flat_map(|record| &record.lasting.codes)
     }
     pub fn reached(&self) -> Reached {
         self.records.iter().map(|record| record.reached).max().unwrap_or_default()
@@ -354,7 +370,12 @@ mod tests {
             to: person(n),
             at: NOON,
         };
-        Record { reached: Reached { epoch: 1, seq }, at: NOON, codes: (0..codes).map(handed).collect() }
+        let forgotten = match seq {
+            3 => vec![Forgotten::User(person(3)), Forgotten::Partner(Id([8; 16]))],
+            _ => Vec::new(),
+        };
+        let lasting = Lasting { codes: (0..codes).map(handed).collect(), forgotten };
+        Record { reached: Reached { epoch: 1, seq }, at: NOON, lasting }
     }
 
     const OWN: Id = Id([7; 16]);

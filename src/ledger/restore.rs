@@ -14,11 +14,16 @@ use super::{Entry, Error, Fail, Ledger, mark, migrate, parcel, writer};
 use crate::clock::Clock;
 use crate::domain::at::{At, Span};
 use crate::domain::code::Handed;
+use crate::domain::decide::erasure::EraseUser;
+use crate::domain::decide::partner::ErasePartner;
 use crate::domain::decide::restore::{Return, Withhold};
-use crate::domain::decide::{By, Command};
+use crate::domain::decide::{By, Command, Refusal};
+use crate::domain::entry::{Forgotten, Lasting};
+use crate::domain::id::Id;
 use crate::domain::pool::Pool;
 use crate::entropy::Entropy;
 use redb::{Builder, Database};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -49,6 +54,10 @@ pub struct Ready {
     pub at: At,
     /// Codes of the draw log that the backup did not know.
     pub returned: usize,
+    /// How many who were erased since then were erased again.
+    pub erased: usize,
+    /// Partners who were, too, and cannot be again: they have open payouts in these books.
+    pub still_named: Vec<Id>,
     /// What the log was worth.
     pub state: Option<State>,
     /// Campaign, and how many of its next codes are not given to anybody.
@@ -107,13 +116,16 @@ impl Ready {
             now: clock.now(),
             at: label.map_or(mark.at, |label| label.at),
             returned: 0,
+            erased: 0,
+            still_named: Vec::new(),
             state: log.reading.as_ref().map(|reading| reading.state),
             withheld: Vec::new(),
             log,
         };
         let ledger = Ledger::start(db, clock, entropy, Home::none(Box::new(|| Ok(()))))?;
-        ready.give_back(&ledger, tail)?;
+        ready.give_back(&ledger, &tail)?;
         ready.withhold(&ledger)?;
+        ready.forget(&ledger, Reached { epoch: own.number, seq: mark.seq }, &tail)?;
         ledger.close();
         Ok(ready)
     }
@@ -125,11 +137,11 @@ impl Ready {
     }
 
     /// What the log knows and the books do not.
-    fn give_back(&mut self, ledger: &Ledger, tail: Vec<Record>) -> Result<(), RestoreError> {
+    fn give_back(&mut self, ledger: &Ledger, tail: &[Record]) -> Result<(), RestoreError> {
         let store = ledger.snapshot();
         let mut unknown: Vec<Handed> = Vec::new();
         let known = self.log.reading.iter().flat_map(Reading::codes).cloned();
-        for code in known.chain(tail.into_iter().flat_map(|record| record.codes)) {
+        for code in known.chain(tail.iter().flat_map(|record| record.lasting.codes.clone())) {
             if super::load::code(&*store, &code.text)?.is_none() {
                 unknown.push(code);
             }
@@ -139,6 +151,30 @@ impl Ready {
         self.returned = unknown.len();
         for codes in unknown.chunks(PIECE) {
             self.submit(ledger, Command::Return(Return { codes: codes.to_vec() }))?;
+        }
+        Ok(())
+    }
+
+    /// Who was forgotten since then is forgotten again.
+    fn forget(&mut self, ledger: &Ledger, books: Reached, tail: &[Record]) -> Result<(), RestoreError> {
+        let records = self.log.reading.iter().flat_map(|reading| &reading.records).chain(tail);
+        let since = records.filter(|record| record.reached > books);
+        let forgotten: BTreeSet<Forgotten> = since.flat_map(|record| record.lasting.forgotten.clone()).collect();
+        for who in forgotten {
+            let command = match who {
+                Forgotten::User(person) => Command::EraseUser(EraseUser { person }),
+                Forgotten::Partner(partner) => Command::ErasePartner(ErasePartner { partner }),
+            };
+            let before = *ledger.changed().borrow();
+            match (self.submit(ledger, command), who) {
+                (Ok(()), _) => self.erased += usize::from(*ledger.changed().borrow() > before),
+                // These books do not know them yet.
+                (Err(Fail::Refused(Refusal::UnknownUser | Refusal::UnknownPartner)), _) => {}
+                (Err(Fail::Refused(Refusal::WrongState)), Forgotten::Partner(partner)) => {
+                    self.still_named.push(partner)
+                }
+                (Err(fail), _) => return Err(fail.into()),
+            }
         }
         Ok(())
     }
@@ -185,7 +221,7 @@ impl Ready {
         let mut log = Log::open(&draws, epoch.instance)?;
         log.follow(&snapshot, if is_own { seq } else { 0 }, epoch.number)?;
         let reached = Reached { epoch: epoch.number, seq: mark.seq };
-        log.append(&Record { reached, at: mark.at, codes: Vec::new() })?;
+        log.append(&Record { reached, at: mark.at, lasting: Lasting::default() })?;
         drop(snapshot);
         db.close()?;
 

@@ -16,7 +16,6 @@ use super::store::{Snapshot, Store};
 use super::table::Tab;
 use super::tell::tell;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::code::Handed;
 use crate::domain::decide::alert::{ClearFamily, WatchFamily};
 use crate::domain::decide::bring::{BringCodeFamily, BringCompletionFamily};
 use crate::domain::decide::claim::ClaimFamily;
@@ -43,6 +42,7 @@ use crate::domain::decide::usage::UsageFamily;
 use crate::domain::decide::webhook::{AdoptWebhooksFamily, EnableWebhookFamily, TestWebhooksFamily};
 use crate::domain::decide::winback::GiveCodeFamily;
 use crate::domain::decide::{By, Command, Decision, Family, Put, Refusal, Reply, Stamp};
+use crate::domain::entry::Lasting;
 use crate::domain::id::UserId;
 use crate::domain::policy::Rules;
 use crate::domain::purchase::Source;
@@ -164,7 +164,7 @@ impl Writer {
         let mut mark = self.mark;
         mark.at = mark.at.max(started);
         let txn = begin(&self.db)?;
-        let (mut writes, mut drawn) = (false, Vec::new());
+        let (mut writes, mut lasting) = (false, Lasting::default());
         {
             let mut tables = Tables::open(&txn, self.names.clone(), &self.rules)?;
             for ask in asks {
@@ -178,7 +178,7 @@ impl Writer {
                         let stamp = Stamp { seq: mark.seq + 1, at: mark.at };
                         // The sender's answer stands in the list before anything can fail.
                         answers.push((reply, Err(Fail::Unknown)));
-                        let answer = self.take(&mut tables, stamp, entry, &mut drawn)?;
+                        let answer = self.take(&mut tables, stamp, entry, &mut lasting)?;
                         if let Ok((_, true)) = answer {
                             mark.seq += 1;
                             writes = true;
@@ -200,7 +200,7 @@ impl Writer {
         }
         txn.commit()?;
         if let Some(draws) = &mut self.draws {
-            draws.add(mark, drawn)?;
+            draws.add(mark, lasting)?;
         }
         self.view.store(Arc::new(Snapshot::new(self.db.begin_read()?, self.names.clone())));
         self.mark = mark;
@@ -209,14 +209,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Decides one command and writes what follows. The flag says whether anything was written, and what was taken from
-    /// the stock is added to `drawn`.
+    /// Decides one command and writes what follows. The flag says whether anything was written, and what must outlive a
+    /// restore is added to `lasting`.
     fn take(
         &self,
         tables: &mut Tables<'_>,
         stamp: Stamp,
         entry: super::Entry,
-        drawn: &mut Vec<Handed>,
+        lasting: &mut Lasting,
     ) -> Result<Result<(Reply, bool), Fail>, Error> {
         let super::Entry { command, by, people, token, aside, raw } = entry;
         let mut decided = match decide(tables, &command, stamp)? {
@@ -258,7 +258,7 @@ impl Writer {
         decided.puts.iter().for_each(announce);
         let reply = decided.reply.clone();
         let entry = tables.apply(stamp, by, &command, decided)?;
-        drawn.extend(entry.drawn().map(Handed::of));
+        lasting.add(entry.lasting());
         Ok(Ok((reply, true)))
     }
 

@@ -33,6 +33,7 @@ async fn the_drill() {
 
     let (status, said) = site.says(&["restore", "--from", text(&backup)]).await;
     assert_eq!((status, &said[0]["returned"], &said[0]["withheld"]), (0, &json!(20), &json!(0)), "{said:?}");
+    assert_eq!(said[0]["erased"], 0);
     assert!(Path::new(said[0]["kept"].as_str().expect("the old file")).exists());
     site.verify();
     let appliance = site.start().await;

@@ -2,6 +2,7 @@
 
 use super::folder::Folder;
 use super::*;
+use crate::domain::entry::Lasting;
 use crate::ledger::draws::{Reached, Record, State, read};
 use crate::ledger::inspect::verify_file;
 use std::path::Path;
@@ -98,7 +99,7 @@ fn a_code_that_is_not_in_the_log_is_found() {
     drop(house);
     std::fs::remove_file(folder.path("alma.draws")).unwrap();
     let mut log = draws::Log::open(&folder.path("alma.draws"), Id([1; 16])).unwrap();
-    log.append(&Record { reached: Reached { epoch: 1, seq: mark }, at: NOON, codes: Vec::new() }).unwrap();
+    log.append(&Record { reached: Reached { epoch: 1, seq: mark }, at: NOON, lasting: Lasting::default() }).unwrap();
     let missing = "1 codes were handed out and are not in the draw log";
     assert_eq!(faults(&folder), ["the draw log is another database's", missing]);
 }

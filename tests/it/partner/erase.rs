@@ -1,7 +1,13 @@
 //! What names a partner can be erased; the books stand.
 
 use super::*;
+use referd::clock::ManualClock;
+use referd::entropy::SeededEntropy;
 use referd::fake::faults::{Fault, Op};
+use referd::ledger::restore::Ready;
+use std::fs::File;
+use std::sync::Arc;
+use tokio::task::block_in_place;
 
 const NAMES: [&str; 4] = ["Wilhelmina", "quux.example", "quux-pays", "bank.example"];
 
@@ -130,5 +136,61 @@ async fn what_identified_their_sales_ends() {
     assert_eq!(balances(&world, &jen).await, "", "she claimed before, and bought afterwards");
     let max = partner(&world, "Max", "20% always").await;
     assert_eq!(own_offer(&world, &max, "PARTNER_MAX").await["own_offers"]["in_use"], 1, "the place is free");
+    world.done().await;
+}
+
+/// Users as well as partners: both are forgotten by the draw log.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_erased_since_a_backup_is_erased_after_its_restore() {
+    let mut world = World::with_creators(|_| {}).await;
+    let jen = partner(&world, "Jen", "20% always").await;
+    let max = partner(&world, "Max", "20% always").await;
+    own_offer(&world, &max, "PARTNER_MAX").await;
+    subscribes(&world, "200000000000001", "PARTNER_MAX").await;
+    ask(&world, "conversions/200000000000001/approve", json!({})).await.is(200);
+    let draft = ask(&world, "payouts", json!({})).await.is(201).json()["items"][0].clone();
+    let codes = issued(&world, &jen, 3).await;
+    let erase = async |world: &World, what: &str| world.admin_delete(&format!("/admin/{what}")).await.is(200).json();
+    for (code, user) in codes.iter().zip(["ann", "bob", "cem"]) {
+        world.claim(code, user).await.is(201);
+    }
+    // Erased before, and there again.
+    erase(&world, "users/ann").await;
+    world.claim(&codes[0], "ann").await;
+    world.my_code("ann").await;
+    let backup = world.admin_post("/admin/backup", "").await.is(200).json();
+
+    world.claim(&codes[0], "dan").await;
+    let draft = format!("payouts/{}/cancel", draft["id"].as_str().expect("an id"));
+    ask(&world, &draft, json!({})).await.is(200);
+    for what in ["users/bob", &format!("partners/{jen}"), &format!("partners/{max}")] {
+        erase(&world, what).await;
+    }
+    world.stop().await;
+
+    let restore = |world: &World| {
+        let mut file = File::open(backup["path"].as_str().expect("a path")).expect("the backup");
+        let clock = Arc::new(ManualClock::at(world.now()));
+        let ready =
+            Ready::make(world.data_dir(), "alma", &mut file, clock, &SeededEntropy::new(3)).expect("it is sound");
+        let still_named: Vec<String> = ready.still_named.iter().map(ToString::to_string).collect();
+        let told = (ready.erased, still_named);
+        ready.swap().expect("it is swapped in");
+        told
+    };
+    for round in ["Max has a draft again", "by the log on which the first restore has written"] {
+        assert_eq!(block_in_place(|| restore(&world)), (2, vec![max.clone()]), "{round}");
+    }
+    world.begin().await;
+    let named = async |what: String| world.admin(&what).await["name"].clone();
+    assert_eq!(named(format!("partners/{jen}")).await, Value::Null);
+    assert_eq!(named(format!("partners/{max}")).await, "Max");
+    assert!(world.admin("users/bob").await["erased_at"].is_string());
+    for user in ["ann", "cem"] {
+        assert_eq!(world.admin(&format!("users/{user}")).await["user"], user);
+    }
+    let erased: Vec<Value> =
+        world.all("journal").await.into_iter().filter(|entry| entry["kind"] == "erase_user").collect();
+    assert!(erased[1]["reason"].as_str().is_some_and(|why| why.starts_with("restored")), "{erased:#?}");
     world.done().await;
 }
