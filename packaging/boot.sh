@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The package on a machine of its own: Debian in a container, booted by systemd, with a certificate of Pebble's and beside
 # stand-ins for App Store Connect and RevenueCat. It serves a code, and goes through what befalls a service: reloads,
-# restarts under load, kills, a process that hangs, a wrong configuration, a restore, an upgrade.
+# restarts under load, kills, a process that hangs, a reboot, a wrong configuration, a restore, an upgrade.
 #
 #     packaging/boot.sh target/debian/referd_*.deb
 #
@@ -32,14 +32,17 @@ if [ -z "${REFERD_WORK:-}" ]; then
 fi
 
 ip link set lo up
-systemd-nspawn --quiet --directory="$tree" --boot --register=no --keep-unit --console=pipe </dev/null >"$work/console" 2>&1 &
-nspawn=$!
-# SIGTERM asks it to shut down.
-ending+=("$nspawn")
 booting() { init=$(pgrep --parent "$nspawn" --exact systemd); }
 inside() { nsenter --target "$init" --mount --uts --ipc --pid -- "$@"; }
-await booting
-await inside systemctl --quiet is-active multi-user.target
+boot() {
+    systemd-nspawn --quiet --directory="$tree" --boot --register=no --keep-unit --console=pipe </dev/null >"$work/console" 2>&1 &
+    nspawn=$!
+    # SIGTERM asks it to shut down.
+    ending+=("$nspawn")
+    await booting
+    await inside systemctl --quiet is-active multi-user.target
+}
+boot
 
 step "the package, and fresh secrets"
 cp "$deb" "$tree/srv/referd.deb"
@@ -115,6 +118,13 @@ for signal in KILL STOP; do
     inside systemctl kill --signal="$signal" referd
     await another
 done
+
+step "the machine boots again"
+kill "$nspawn"
+wait "$nspawn" || true
+boot
+await ask readyz
+test "$(my_code user-1)" = "$first"
 
 step "a wrong configuration is not tried again and again"
 cp "$etc/config.toml" "$work/config.toml"
