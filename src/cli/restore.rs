@@ -84,6 +84,8 @@ fn explain(ready: &Ready) {
     for (campaign, count) in &ready.withheld {
         eprintln!("  {campaign}: the next {count}, of the stock or of the batches to come");
     }
-    eprintln!("Whoever was erased since then has to be erased again.");
+    if ready.state != Some(State::Torn) {
+        eprintln!("Nobody knows who was erased since then either: erase them again, by your own list.");
+    }
     eprintln!("Do not import again a list that was imported after the backup was made.");
 }
