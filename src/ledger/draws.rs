@@ -23,6 +23,9 @@ use std::path::{Path, PathBuf};
 
 const HEAD: &str = "referd-draws-1";
 
+/// So many entries of the journal may stand behind the log; each start reads them.
+const APART: u64 = 1_000;
+
 /// How far a log or a database goes: in which life of the books, and up to which entry of the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reached {
@@ -30,7 +33,7 @@ pub struct Reached {
     pub seq: u64,
 }
 
-/// One line: what lasts of one commit. Where nothing does, the books were restored, and go on from here.
+/// One line: what lasts of one commit. Where nothing does, the line says how far the books had come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub reached: Reached,
@@ -149,6 +152,14 @@ impl Log {
         Ok(())
     }
 
+    /// Adds a line if something lasts, or if the last line was long ago.
+    fn add(&mut self, record: &Record) -> Result<(), Error> {
+        if record.lasting.is_empty() && record.reached.seq < self.reached.seq + APART {
+            return Ok(());
+        }
+        self.append(record)
+    }
+
     /// Adds what the journal has behind a place.
     pub fn follow(&mut self, store: &impl Store, after: u64, epoch: u64) -> Result<(), Error> {
         let mut after = after;
@@ -158,20 +169,23 @@ impl Log {
             after = *last;
             for seq in page {
                 let Some(entry) = journal::entry(store, seq)? else { continue };
-                let lasting = entry.lasting();
-                if !lasting.is_empty() {
-                    self.append(&Record { reached: Reached { epoch, seq }, at: entry.at, lasting })?;
-                }
+                self.add(&Record { reached: Reached { epoch, seq }, at: entry.at, lasting: entry.lasting() })?;
             }
         }
     }
 
-    /// Makes good what is missing at the end of the log. The books go as far as this; an older file goes less far.
-    pub fn complete(&mut self, store: &impl Store, books: Reached) -> Result<(), Error> {
+    /// Makes good what is missing at the end of the log, up to where the books go; an older file goes less far.
+    pub fn complete(&mut self, store: &impl Store, epoch: u64, mark: Mark) -> Result<(), Error> {
+        let books = Reached { epoch, seq: mark.seq };
         if self.reached > books {
             return Err(Error::Old { path: self.path.display().to_string() });
         }
-        self.follow(store, self.reached.seq, books.epoch)
+        self.follow(store, self.reached.seq, epoch)?;
+        if self.reached.seq < mark.seq {
+            // The next start need not read this again.
+            self.append(&Record { reached: books, at: mark.at, lasting: Lasting::default() })?;
+        }
+        Ok(())
     }
 }
 
@@ -184,11 +198,8 @@ pub struct Draws {
 impl Draws {
     /// Adds what lasts of one commit, before anybody is told of it.
     pub fn add(&mut self, mark: Mark, lasting: Lasting) -> Result<(), Error> {
-        if lasting.is_empty() {
-            return Ok(());
-        }
         let reached = Reached { epoch: self.epoch, seq: mark.seq };
-        self.log.append(&Record { reached, at: mark.at, lasting })
+        self.log.add(&Record { reached, at: mark.at, lasting })
     }
 }
 
@@ -400,6 +411,18 @@ mod tests {
             assert_eq!(reading.records, [record(1, 0), record(2, 1), record(3, 2), record(4, last)]);
             assert_eq!(Log::open(&path, OWN).unwrap().reached, Reached { epoch: 1, seq: 4 });
         }
+    }
+
+    #[test]
+    fn a_start_never_has_much_to_read_again() {
+        let folder = Folder::new();
+        let path = folder.path("alma.draws");
+        let mut log = Log::open(&path, OWN).unwrap();
+        for seq in 1..=2_500 {
+            log.add(&record(seq, u8::from(seq == 1_200))).unwrap();
+        }
+        let lines: Vec<u64> = read(&path).unwrap().records.iter().map(|record| record.reached.seq).collect();
+        assert_eq!(lines, [3, 1_003, 1_200, 2_200]);
     }
 
     #[test]

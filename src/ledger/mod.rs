@@ -56,7 +56,7 @@ use crate::domain::partner::Contact;
 use crate::entropy::Entropy;
 use arc_swap::ArcSwap;
 use copy::Label;
-use draws::{Draws, Log, Reached};
+use draws::{Draws, Log};
 use epoch::{Beside, Epoch};
 use file::Place;
 use names::Names;
@@ -309,7 +309,7 @@ fn prepare(
             let mark = mark::read(&tables)?;
             let before = last_epoch(&tables, entropy, place, mark.seq)?;
             let mut log = Log::open(&place.draws(), before.instance)?;
-            log.complete(&tables, Reached { epoch: before.number, seq: mark.seq })?;
+            log.complete(&tables, before.number, mark)?;
             let epoch = before.next();
             epoch::write(&mut tables, epoch)?;
             draws = Some((Draws { log, epoch: epoch.number }, Beside::new(epoch, mark.seq, place)?));

@@ -73,6 +73,23 @@ fn a_log_that_lost_its_end_or_all_of_it_is_made_good_from_the_journal() {
 }
 
 #[test]
+fn a_start_says_how_far_the_books_have_come_and_the_next_one_reads_nothing_again() {
+    let folder = Folder::new();
+    let house = open(&folder);
+    house.import("first", 0..20, 100);
+    let mark = *house.ledger.changed().borrow();
+    drop(house);
+    let lines = || -> Vec<u64> {
+        read(&folder.path("alma.draws")).unwrap().records.iter().map(|record| record.reached.seq).collect()
+    };
+    assert_eq!(lines(), [0; 0]);
+    for _ in 0..2 {
+        drop(open(&folder));
+        assert_eq!(lines(), [mark]);
+    }
+}
+
+#[test]
 fn a_log_that_goes_further_than_the_books_stops_the_start() {
     let folder = Folder::new();
     let house = open(&folder);
