@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the trials of the package share.
 
 step() { printf '\n== %s\n' "$*"; }
