@@ -24,13 +24,12 @@ pub fn run(config: &Config, asked: &Restore, json: bool) -> Result<bool> {
     let ready = Ready::make(&config.data_dir, &app.name, &mut backup, Arc::new(SystemClock), &SystemEntropy)?;
     verify(ready.file(), None)?;
     explain(&ready);
-    let (at, returned, erased, withheld) = (rfc3339(ready.at), ready.returned, ready.erased, ready.withheld.clone());
-    let kept = ready.swap()?;
-    let withheld: u32 = withheld.iter().map(|(_, count)| count).sum();
-    let said = object!({
-        "app": app.name, "restored_to": at, "returned": returned, "withheld": withheld, "erased": erased,
-        "kept": kept.map(|path| path.display().to_string()),
+    let withheld: u32 = ready.withheld.iter().map(|(_, count)| count).sum();
+    let mut said = object!({
+        "app": app.name, "restored_to": rfc3339(ready.at), "returned": ready.returned, "withheld": withheld,
+        "erased": ready.erased,
     });
+    said["kept"] = ready.swap()?.map(|path| path.display().to_string()).into();
     if show::as_json(json) {
         show::lines(&[said])?;
     } else {

@@ -74,9 +74,9 @@ impl Entry {
     pub fn lasting(&self) -> Lasting {
         let mut forgotten = Vec::new();
         for put in &self.puts {
-            match (put, &self.command) {
-                (Put::Erasure(row), _) => forgotten.extend(row.members.iter().copied().map(Forgotten::User)),
-                (Put::Partner(row), Command::ErasePartner(_)) => forgotten.push(Forgotten::Partner(row.id)),
+            match put {
+                Put::Erasure(row) => forgotten.extend(row.members.iter().copied().map(Forgotten::User)),
+                Put::Partner(row) if row.is_erased() => forgotten.push(Forgotten::Partner(row.id)),
                 _ => {}
             }
         }

@@ -101,7 +101,7 @@ pub fn open_file(folder: &Path, app: &str) -> Result<(Database, Home), Error> {
     })?;
     ballast(&folder.join("ballast")).map_err(at(folder))?;
     let folder: PathBuf = folder.to_owned();
-    Ok((db, Home { disk: Box::new(move || takes_writes(&folder)), place: Some(place) }))
+    Ok((db, Home { disk: Box::new(move || room(&folder).map(drop)), place: Some(place) }))
 }
 
 /// An instant as it stands in the name of a file: 20261122T033000.000Z.
@@ -116,18 +116,19 @@ pub(super) fn read_compact(text: &str) -> Option<At> {
 }
 
 /// Bytes that can be written to the disk of a folder.
-pub fn free(folder: &Path) -> Result<u64, Error> {
+pub(super) fn free(folder: &Path) -> Result<u64, Error> {
     let disk = statvfs(folder).map_err(|error| at(folder)(error.into()))?;
     Ok(disk.f_bavail * disk.f_frsize)
 }
 
-/// Whether the disk of a folder takes writes, or why not.
-pub fn takes_writes(folder: &Path) -> Result<(), Fail> {
+/// Bytes that can be written to the disk of a folder, or why none are.
+pub fn room(folder: &Path) -> Result<u64, Fail> {
     let disk = statvfs(folder).map_err(|_| Fail::NoSpace)?;
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Err(Fail::ReadOnly);
     }
-    if disk.f_bavail * disk.f_frsize < FLOOR { Err(Fail::NoSpace) } else { Ok(()) }
+    let free = disk.f_bavail * disk.f_frsize;
+    if free < FLOOR { Err(Fail::NoSpace) } else { Ok(free) }
 }
 
 pub fn make_folder(folder: &Path) -> Result<(), Error> {

@@ -40,7 +40,7 @@ mod writer;
 
 pub use drawer::Drawer;
 pub use error::{Error, Fail};
-pub use file::{Disk, Home, free, open_file, takes_writes};
+pub use file::{Disk, Home, open_file, room};
 pub use load::{balances, candidate, circle, code, of_partner, referrer, rows_of as of_person, standing_of};
 pub use mark::Mark;
 pub use migrate::SCHEMA;

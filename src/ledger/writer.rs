@@ -155,9 +155,8 @@ impl Writer {
         let asks: Vec<Ask> = batch.collect();
         let count = asks.len() as u64;
         if let Err(fail) = self.look() {
-            self.pulse
-                .refused
-                .fetch_add(asks.iter().filter(|ask| matches!(ask, Ask::Command(_))).count() as u64, Ordering::Relaxed);
+            let commands = asks.iter().filter(|ask| matches!(ask, Ask::Command(_))).count();
+            self.pulse.refused.fetch_add(commands as u64, Ordering::Relaxed);
             answers.extend(asks.into_iter().map(|ask| (ask.reply(), Err(fail.clone()))));
             return Ok(());
         }

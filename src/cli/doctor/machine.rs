@@ -4,7 +4,7 @@ use super::{Finding, Verdict};
 use crate::cli::offline;
 use crate::config::Config;
 use crate::ledger::backup::needed;
-use crate::ledger::{Fail, free, takes_writes};
+use crate::ledger::{Fail, room};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -38,10 +38,10 @@ pub fn disk(config: &Config) -> Finding {
     let size = |app| std::fs::metadata(offline::file(config, app)).map_or(0, |file| file.len());
     let largest = config.apps.iter().map(size).max().unwrap_or(0);
     let wanted = needed(largest, config.backup.recipient.is_some());
-    room(takes_writes(folder).map(|()| free(folder).unwrap_or(0)), wanted)
+    judge(room(folder), wanted)
 }
 
-fn room(free: Result<u64, Fail>, wanted: u64) -> Finding {
+fn judge(free: Result<u64, Fail>, wanted: u64) -> Finding {
     match free {
         Err(fail) => {
             let remedy = "make room, or mount it for writing; nothing is written until then, and nothing is lost";
@@ -69,7 +69,7 @@ mod tests {
             (Err(Fail::NoSpace), "bad", "the disk is nearly full"),
             (Err(Fail::ReadOnly), "bad", "the disk can only be read"),
         ] {
-            let row = room(free, 70 * MB).row("");
+            let row = judge(free, 70 * MB).row("");
             assert_eq!((&row["verdict"], &row["what"]), (&verdict.into(), &what.into()));
             assert_eq!(row["remedy"] == "", verdict == "good");
         }

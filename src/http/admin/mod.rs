@@ -172,12 +172,12 @@ impl Why {
     }
 }
 
-/// Who changes something, and why.
 /// Whether a list is only tried.
 fn is_dry(asked: Option<String>) -> bool {
     asked.is_some_and(|asked| asked != "false")
 }
 
+/// Who changes something, and why.
 fn by(reason: Option<String>) -> By {
     By::Admin { token: "admin".to_owned(), reason }
 }
